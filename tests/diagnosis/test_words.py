@@ -187,6 +187,25 @@ def test_done_is_taken_back_only_for_what_is_met_at_the_step() -> None:
     assert choose_cause(route, gone, met=True) is None
 
 
+@pytest.mark.parametrize(
+    ("objects", "counts"),
+    [
+        ({"VirtualService/x", "Service/reviews"}, True),
+        ({"VirtualService/x", "Service/ratings"}, False),
+        ({"VirtualService/x"}, True),
+        (set(), True),
+    ],
+)
+def test_done_of_a_route_stands_over_what_is_wrong_with_another_service(
+    objects: set[str], counts: bool
+) -> None:
+    """What the step's rules are not for; a cause that names no Service is about all."""
+    (named, *_) = find(spoil(routing.catch_all_first)).broken
+    finding = replace(named.findings[0], objects=frozenset(objects))
+    diagnosis = Diagnosis((replace(named, findings=(finding,)),), ())
+    assert (choose_cause(get_step("route"), diagnosis, met=True) is not None) is counts
+
+
 def test_verdict_with_a_cause_keeps_what_was_seen(context: Context) -> None:
     """Done becomes not yet, the cause stands in front, what the step saw below it."""
     named = find(spoil(subsets.no_rule_at_all)).broken[0]

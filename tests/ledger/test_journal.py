@@ -58,6 +58,18 @@ async def test_changes_are_told_by_namespace_and_newest_first(ledger: Ledger, ti
     assert [change.run for change in await ledger.journal.changes("shop", most=1)] == [runs[1]]
 
 
+async def test_what_was_undone_takes_no_room(ledger: Ledger, time: Time) -> None:
+    """However much was taken back since, the changes before it are found."""
+    runs = []
+    for _ in range(3):
+        runs.append((await ledger.runs.begin_run(asked())).id)
+        await ledger.journal.save_image(runs[-1], web(SPEC))
+        time.move(1)
+    for run in runs[1:]:
+        await ledger.journal.undone(run)
+    assert [change.run for change in await ledger.journal.changes("shop", most=1)] == [runs[0]]
+
+
 async def test_what_was_undone_or_not_changed_is_no_change(ledger: Ledger) -> None:
     """Neither is offered to be taken back."""
     first, second = await ledger.runs.begin_run(asked()), await ledger.runs.begin_run(asked())

@@ -46,6 +46,24 @@ async def test_a_change_meanwhile_is_not_taken_for_delivered(ledger: Ledger) -> 
     assert await ledger.outbox.waiting() == []
 
 
+async def test_deliveries_are_noted_in_whatever_order(ledger: Ledger) -> None:
+    """The note of an earlier version that comes late takes nothing back."""
+    entry, _ = await ledger.outbox.enter("C1", said("working"), CHANNEL)
+    changed = await ledger.outbox.want(entry.posted, said("done"))
+    assert changed is not None
+    await ledger.outbox.delivered(changed, Posted("C1", "5.1"))
+    await ledger.outbox.delivered(entry, Posted("C1", "5.1"))
+    assert await ledger.outbox.waiting() == []
+
+
+async def test_a_refusal_that_comes_late_is_not_of_the_newer_version(ledger: Ledger) -> None:
+    """What is wanted by now may be taken, and is tried."""
+    entry, _ = await ledger.outbox.enter("C1", said("working"), CHANNEL)
+    await ledger.outbox.want(entry.posted, said("done"))
+    await ledger.outbox.refuse(entry, "msg_too_long")
+    assert [waiting.version for waiting in await ledger.outbox.waiting()] == [2]
+
+
 async def test_a_named_message_is_there_once(ledger: Ledger) -> None:
     """Entered again under its name, it is the earlier one."""
     entry, _ = await ledger.outbox.enter("C1", said("one"), Place(key="digest 7"))

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from bot.errors import LedgerError
 from bot.ledger import FailureDetector, HeartbeatTiming, Ledger, NewRun, Replicas
-from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.connection import build_engine, execute, parse_url
 from bot.ledger.replicas import generate_owner, identify_host
+from bot.ledger.tables import replicas
 from bot.text import Text
-from tests.ledger.conftest import BACKENDS, asked
+from tests.ledger.conftest import BACKENDS, Time, asked
 
 QUICK = HeartbeatTiming(beat=0.05, fence=0.2, gone=0.3)
 POSTGRES_ONLY = pytest.mark.parametrize("url", BACKENDS[1:], indirect=True)
@@ -75,6 +77,18 @@ async def test_one_that_beats_lives_and_one_that_does_not_is_gone(team: Team) ->
     assert await alive.list_gone() == {"elsewhere-3-abc"}
     assert await alive.list_living() == {"elsewhere-1-abc", "elsewhere-2-abc"}
     beating.cancel()
+
+
+async def test_one_that_beats_in_the_last_moment_is_not_gone(team: Team) -> None:
+    """Between the look at its beat and the declaration: the declaration then fails."""
+    watcher, slow = [await team.join(f"elsewhere-{number}-abc") for number in range(1, 3)]
+    where = replicas.c.owner == slow.owner
+    (row,) = await execute(watcher._engine, select(replicas).where(where))
+    await slow.send_heartbeat()
+    assert not await detector_of(watcher)._declare_gone(row)
+    assert await watcher.list_gone() == frozenset()
+    (row,) = await execute(watcher._engine, select(replicas).where(where))
+    assert await detector_of(watcher)._declare_gone(row)
 
 
 async def test_a_pause_of_one_s_own_proves_nothing(team: Team) -> None:
@@ -193,6 +207,12 @@ async def test_old_requests_and_processes_are_forgotten(ledger: Ledger, team: Te
     """What no repeat can name any more takes no room."""
     assert await ledger.requests.claim_key("trigger")
     await (await team.join("elsewhere-1-abc")).leave()
+    for minutes in (6, 30, 59):
+        time = Time()
+        time.move(minutes * 60)
+        ledger.requests._now = time
+        await ledger.requests.prune()
+        assert not await ledger.requests.claim_key("trigger")
     ledger.replicas._now = ledger.requests._now = lambda: datetime(2199, 1, 1, tzinfo=UTC)
     await ledger.requests.prune()
     await ledger.replicas.prune()

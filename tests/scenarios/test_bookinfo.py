@@ -95,9 +95,9 @@ async def test_a_page_without_reviews_is_not_done(tmp_path: Path) -> None:
             {**kind, "metadata": place, "spec": {"hosts": ["reviews"], "http": [route]}}
         )
         async with run_bot(stage.settings(**SHORT)):
-            assert "`cause: subset-without-destinationrule`" in words(
-                await stage.type("/mesh bookinfo -> not yet")
-            )
+            said = words(await stage.type("/mesh bookinfo -> not yet"))
+            assert "but the page does not show reviews" in said
+            assert "`cause: subset-without-destinationrule`" in said
 
 
 async def test_another_namespace_can_be_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.scenarios.stage import Stage, playing, words
 
 pytestmark = pytest.mark.long
 
+DEPLOYMENTS = Ref("apps", "deployments")
 SERVICES = Ref("networking.istio.io", "virtualservices")
 RULES = Ref("networking.istio.io", "destinationrules")
 
@@ -63,6 +64,25 @@ async def test_a_fault_hurts_whom_it_names(meshed: Stage) -> None:
     said = words(await meshed.type("/mesh unfault"))
     assert "as biznagafest, 20 pages: reviews v3 20; ratings seen 20" in said
     assert await meshed.api.get(SERVICES, "ratings", "bookinfo") is None
+
+
+@pytest.mark.parametrize(
+    ("gone", "typed", "says"),
+    [
+        ("reviews-v2", "route jason", "the rules for jason are applied, their effect was not seen"),
+        ("ratings-v1", "fault jason", "the fault for jason is applied, its effect was not seen"),
+    ],
+    ids=["route", "fault"],
+)
+async def test_an_effect_that_is_not_seen_is_not_done(
+    tmp_path: Path, gone: str, typed: str, says: str
+) -> None:
+    """The rules are there, and the pods are not that would show them: the requests count."""
+    async with playing(tmp_path) as (stage, _):
+        for line in ("/mesh install", "/mesh bookinfo", "/mesh inject"):
+            await stage.type(line)
+        await stage.api.merge(DEPLOYMENTS, gone, "bookinfo", {"spec": {"replicas": 0}})
+        assert says in words(await stage.type(f"/mesh {typed} -> not yet"))
 
 
 async def test_shares_are_counted(meshed: Stage) -> None:

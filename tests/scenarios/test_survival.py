@@ -100,6 +100,35 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
         assert "`/mesh uninstall`" in words(message)
 
 
+@pytest.mark.long
+async def test_a_bot_killed_right_after_confirm_asks_again_about_what_has_changed(
+    tmp_path: Path,
+) -> None:
+    """kill -9 before the second look: what came in between is shown, and nothing was removed."""
+    async with furnished(tmp_path) as stage:
+        async with process(stage) as bot:
+            await stage.type("/mesh install")
+            await stage.type("/mesh uninstall")
+            stage.cluster.server.faults.add(
+                ApiFault("slow", verb="list", resource="customresourcedefinitions", seconds=20)
+            )
+            await stage.workspace.actions.click_element("host", stage.newest(), "Confirm")
+            await shows(stage, "running", "counting what there is")
+            bot.kill()
+            await bot.wait()
+        await gone(stage)
+        stage.cluster.server.faults.clear()
+        labels = {"istio-injection": "enabled"}
+        shop = {"kind": "Namespace", "metadata": {"name": "shop", "labels": labels}}
+        await stage.api.create({"apiVersion": "v1", **shop})
+        async with process(stage):
+            asked = words(await shows(stage, "asks", "taken up again after a restart"))
+            assert "This has changed since it was shown" in asked
+            assert "shop" in asked
+            await stage.type('click "Confirm"')
+            await shows(stage, "done", "the mesh is gone")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_stopped_bot_lets_its_runs_end(tmp_path: Path, number: signal.Signals) -> None:
     """Stopped amid an install, it finishes it, shows the verdict, and exits with 0."""

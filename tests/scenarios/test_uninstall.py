@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import update
+
+from bot.ledger.connection import execute
+from bot.ledger.tables import runs
 from sandbox.cluster.contract import Ref
+from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
 CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
@@ -60,12 +65,14 @@ async def test_what_was_shown_is_what_is_done(stage: Stage) -> None:
 
 
 async def test_a_question_expires(tmp_path: Path) -> None:
-    """After its time the button does nothing but say so."""
-    async with playing(tmp_path, MESHBOT_CONFIRM_SECONDS="10") as (stage, bot):
+    """After its time its message says so, and nothing was changed; not a moment before."""
+    async with playing(tmp_path) as (stage, bot):
         await stage.type("/mesh install")
         await stage.type("/mesh uninstall")
-        run = await bot.ledger.run_queries.find_last_run("uninstall")
-        assert run is not None
-        await bot.ledger.runs.ask_confirmation(run.id, run.digest or "", run.created_at)
         await bot.router.runs.confirmations.expire_overdue_runs()
+        assert read_verdict_state(stage.newest()) == "asks"
+        late = update(runs).values(expires_at=bot.ledger.timetable.now())
+        await execute(bot.ledger._engine, late.where(runs.c.step == "uninstall"))
+        await bot.router.runs.confirmations.expire_overdue_runs()
+        assert "Nobody confirmed in time; nothing was changed" in words(stage.newest())
         assert await stage.api.get(NAMESPACES, "istio-system") is not None

@@ -28,6 +28,17 @@ async def test_members_of_a_group_are_hosts(client: AsyncWebClient) -> None:
     assert (await roles.get_caller("U0ALICE")).role is Role.ATTENDEE
 
 
+async def test_members_are_remembered_for_a_while(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    """Slack allows few such questions: while it does not answer, who was a host a moment ago is."""
+    roles = build_roles(client, "T0MESHTEAM", groups=("S0HOSTS",))
+    assert (await roles.get_caller("U0HOST")).role is Role.HOST
+    workspace.faults.fail_method("usergroups.users.list", times=None)
+    caller = await roles.get_caller("U0HOST")
+    assert (caller.role, caller.unsure) == (Role.HOST, False)
+
+
 async def check_nothing_granted(roles: Roles, group: str) -> None:
     """Fail unless nobody has a role by a group, and it is said why."""
     for user in ("U0HOST", "U0ALICE", ""):

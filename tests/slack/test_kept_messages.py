@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from bot.ledger import Ledger
 from bot.messages import Place, Posted
 from bot.slack.outbound import channel_messages as module
 from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.outbound.deliveries import Deliveries
 from bot.slack.webapi.client import build_session
 from bot.slack.webapi.rate_limit import EditLimits
 from sandbox.workspace import Workspace
@@ -53,6 +56,23 @@ async def idle(channel_messages: SlackChannelMessages, ledger: Ledger) -> None:
         # Nothing announces it.
         while channel_messages.pending or await ledger.outbox.count_pending():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+async def test_what_slack_has_is_not_sent_again_while_that_is_noted(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Another process holds the database: the note waits, and the message counts as delivered."""
+    deliveries = Deliveries(ledger.outbox)
+    entry, _ = await ledger.outbox.enter("C0MESH", message("one"), Place())
+    with closing(sqlite3.connect(tmp_path / "meshbot.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        noting = asyncio.create_task(deliveries.record_delivery(entry, Posted("C0MESH", "5.1")))
+        await asyncio.sleep(0)
+        assert await ledger.outbox.waiting() == [entry]
+        assert await deliveries.list_undelivered() == []
+        other.execute("COMMIT")
+        await noting
+    assert await ledger.outbox.waiting() == []
 
 
 async def test_what_slack_cannot_take_now_comes_later_in_order(

@@ -22,6 +22,16 @@ def test_a_key_is_new_once_until_it_is_forgotten() -> None:
     assert once.claim_key("a")
 
 
+def test_a_delivery_is_known_for_as_long_as_slack_repeats_it() -> None:
+    """Up to six minutes (Slack), and some more."""
+    now = [0.0]
+    once = SeenKeys(now=lambda: now[0])
+    assert once.claim_key("a")
+    for minutes in (1, 6, 7, 10):
+        now[0] = minutes * 60.0
+        assert not once.claim_key("a")
+
+
 def test_memory_is_bounded() -> None:
     """Of more keys than it keeps, the oldest go."""
     once = SeenKeys(most=100, now=lambda: 1.0)

@@ -2,8 +2,10 @@
 twice.
 
 Three bots share one PostgreSQL database (one bot keeps a SQLite file, when there is no server).
-People type on while bots are killed and Slack refuses now and then. `LOADS` is what they type:
-whatever else must survive is added there.
+People type on while bots are killed and Slack refuses now and then. Some are killed right after
+somebody has pressed Confirm, before the bot has looked once more; some are frozen until the others
+take their work, and killed while they still believe to have it, or just after they woke up.
+`LOADS` is what people type: whatever else must survive is added there.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +29,7 @@ from sqlalchemy import select
 from bot.ledger import Ledger, Run, RunState
 from bot.ledger.connection import execute
 from bot.ledger.tables import messages, requests, schedules, slots
+from sandbox.cluster.faults import ApiFault
 from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state
 from tests.ledger.conftest import POSTGRES, database
@@ -39,6 +43,10 @@ SECONDS = 420.0
 CALM = 120.0
 """Seconds in which everything must have ended afterwards."""
 PEOPLE = 2
+FREEZES = 0.08
+"""Share of the kills that come after a freeze; a file has one process, and so there are none."""
+FROZEN = (11.0, 17.0)
+"""Seconds that one is frozen: it must stop its work after 10, and others take it after 15."""
 SHOWN_AS = {"cancelled": "normal", "interrupted": "error", "expired": "error"}
 
 
@@ -53,6 +61,9 @@ class Soak:
     dice: random.Random
     alive: list[int] = field(default_factory=list)
     kills: list[float] = field(default_factory=list)
+    freezes: list[float] = field(default_factory=list)
+    woken: list[float] = field(default_factory=list)
+    unlooked: set[str] = field(default_factory=set)
     typed: int = 0
     acked: list[str] = field(default_factory=list)
     taken: dict[str, float] = field(default_factory=dict)
@@ -79,11 +90,48 @@ class Soak:
         victim = (
             at_work[0] if at_work and self.dice.random() < 0.5 else self.dice.choice(self.alive)
         )
-        self.alive.remove(victim)
+        await self.end(victim)
+
+    async def end(self, victim: int) -> None:
+        """kill -9 for that one, and a new one in its place unless it had been replaced before."""
         with suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
         self.kills.append(time.time())
+        if victim in self.alive:
+            self.alive.remove(victim)
+            await self.start()
+
+    async def kill_confirmed(self, question: str) -> None:
+        """kill -9 for the one that has taken a confirmation, mostly before it has looked."""
+        async with asyncio.timeout(5):
+            run = await self.ledger.run_queries.get_run(question)
+            while run is not None and run.state is RunState.ASKS:
+                await asyncio.sleep(0.005)
+                run = await self.ledger.run_queries.get_run(question)
+        await asyncio.sleep(self.dice.choice((0.0, 0.0, self.dice.random() / 5)))
+        for victim in [pid for pid in self.alive if run and f"-{pid}-" in run.owner]:
+            await self.end(victim)
+        run = await self.ledger.run_queries.get_run(question)
+        if run is not None and run.state is RunState.RUNNING and run.awaits_second_look:
+            self.unlooked.add(run.id)
+
+    async def freeze(self) -> None:
+        """Stops one as a whole for so long that others take over, and kills it as it is, or awake
+        again and not yet aware of it."""
+        victim = self.dice.choice(self.alive)
+        self.alive.remove(victim)
+        frozen = send(victim, signal.SIGSTOP)
+        self.freezes.append(time.time())
         await self.start()
+        await asyncio.sleep(self.dice.uniform(*FROZEN))
+        if self.dice.random() < 0.5:
+            for each in reversed(frozen):
+                send_one(each, signal.SIGCONT)
+            self.woken.append(time.time())
+            await asyncio.sleep(self.dice.random() * 2)
+        for each in frozen:
+            send_one(each, signal.SIGKILL)
+        self.kills.append(time.time())
 
     async def type(self, line: str) -> None:
         """Typed by the host; who is not heard types again some time."""
@@ -91,6 +139,24 @@ class Soak:
         typed = await self.stage.workspace.actions.send_command("host", "mesh-workshop", line)
         if typed.is_acked:
             self.acked.append(str(typed.payload["trigger_id"]))
+
+
+def send(pid: int, number: signal.Signals) -> list[int]:
+    """Sends a signal to a process and to what it has started, and gives their ids."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        children = []
+    found = [pid, *map(int, children)]
+    for each in found:
+        send_one(each, number)
+    return found
+
+
+def send_one(pid: int, number: signal.Signals) -> None:
+    """Sends a signal to a process, if it is there."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 async def install(on: Soak) -> None:
@@ -104,15 +170,30 @@ async def look(on: Soak) -> None:
 
 
 async def remove(on: Soak) -> None:
-    """A question, and mostly its answer."""
+    """A question, and mostly its answer; who takes the answer is killed every other time."""
     await on.type("/mesh uninstall")
     await asyncio.sleep(on.dice.random())
     asked = [m for m in on.stage.workspace.list_messages() if read_verdict_state(m) == "asks"]
-    if asked and on.dice.random() < 0.8:
+    if not asked or on.dice.random() > 0.8:
+        return
+    press = on.dice.choice(("Confirm", "Confirm", "Cancel"))
+    async with asyncio.TaskGroup() as group:
+        if press == "Confirm" and on.dice.random() < 0.5:
+            group.create_task(until_late(on.kill_confirmed(find_run(asked[-1]))))
         with suppress(LookupError):
-            await on.stage.workspace.actions.click_element(
-                "host", asked[-1], on.dice.choice(("Confirm", "Confirm", "Cancel"))
-            )
+            await on.stage.workspace.actions.click_element("host", asked[-1], press)
+
+
+async def until_late(work: Awaitable[None]) -> None:
+    """Does it, unless nobody took the answer."""
+    with suppress(TimeoutError):
+        await work
+
+
+def find_run(question: Message) -> str:
+    """The run that a question is about: the value of its buttons."""
+    blocks = [block for block in question.blocks if block["type"] == "actions"]
+    return str(blocks[0]["elements"][0]["value"])
 
 
 async def plan(on: Soak) -> None:
@@ -135,6 +216,8 @@ LOADS: tuple[Callable[[Soak], Awaitable[None]], ...] = (
     install,
     look,
     look,
+    remove,
+    remove,
     remove,
     plan,
     plan,
@@ -189,9 +272,13 @@ async def typing(on: Soak) -> None:
 async def killing(on: Soak) -> None:
     """Kills at random moments, as many as there are to be or as there is time for."""
     deadline = time.monotonic() + SECONDS
-    while len(on.kills) < KILLS and time.monotonic() < deadline:
-        await asyncio.sleep(on.dice.uniform(0.1, 2.0))
-        await on.kill()
+    async with asyncio.TaskGroup() as group:
+        while len(on.kills) < KILLS and time.monotonic() < deadline:
+            await asyncio.sleep(on.dice.uniform(0.1, 2.0))
+            if POSTGRES and on.dice.random() < FREEZES:
+                group.create_task(on.freeze())
+            else:
+                await on.kill()
 
 
 async def calm(on: Soak) -> list[Run]:
@@ -259,6 +346,9 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
     seed = random.randrange(10**6)
     async with soaking(tmp_path, seed) as on:
         on.stage.cluster.slow_image_pulls(150)
+        # So that there is time to die in between a confirmation and the end of the second look.
+        slow = ApiFault("slow", verb="list", resource="customresourcedefinitions", seconds=0.15)
+        on.stage.cluster.server.faults.add(slow)
         people = [asyncio.create_task(typing(on)) for _ in range(PEOPLE)]
         await killing(on)
         for each in people:
@@ -285,11 +375,21 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
     endless = [run for run in runs if run.is_active]
     unshown = [run for run in runs if not run.is_active and not shows_end(run, by_ts)]
     doubled = [m for m in mine if m.ts not in {row["ts"] for row in rows}]
-    unexplained = [m for m in doubled if not near(on.taken.get(m.ts, 0.0), on.kills)]
+    cuts = [*on.kills, *on.freezes, *on.woken]
+    unexplained = [m for m in doubled if not near(on.taken.get(m.ts, 0.0), cuts)]
+    unseen = [run.id for run in runs if run.verdict and run.awaits_second_look]
+    taken_up = [run for run in runs if run.id in on.unlooked]
     figures += [
         ("seed", seed),
         ("bots", f"{len(on.alive)} over {'PostgreSQL' if POSTGRES else 'SQLite'}"),
         ("kills", len(on.kills)),
+        (
+            "of them frozen until others took over / woken before",
+            f"{len(on.freezes)} / {len(on.woken)}",
+        ),
+        ("kills between Confirm and the second look", len(on.unlooked)),
+        ("what became of those runs", dict(Counter(str(run.state) for run in taken_up))),
+        ("runs carried out without a second look", len(unseen)),
         ("commands typed / acknowledged", f"{on.typed} / {len(on.acked)}"),
         ("commands gone (killed between acknowledgement and ledger)", len(set(on.acked) - noted)),
         ("runs / taken up at least once", f"{len(runs)} / {sum(run.attempt > 1 for run in runs)}"),
@@ -313,6 +413,7 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
     ]
     assert (planned.lost, planned.doubled, planned.left) == (0, 0, 0)
     assert not endless
+    assert not unseen
     assert not unshown, [(run.id, run.state, run.ts) for run in unshown]
     assert not lost, lost
     assert not unexplained, [(m.ts, m.text) for m in unexplained]

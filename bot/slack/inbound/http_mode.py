@@ -48,8 +48,9 @@ class SignatureVerifier:
                 "slack.signing_secret: HTTP mode needs it (Slack app, Basic Information)"
             )
         self._secret, self._now = secret.encode(), now
-        # A timestamp is good from WINDOW before it to WINDOW after it: so long a replay would pass.
-        self._once = SeenKeys(ttl=2 * WINDOW, most=50_000)
+        # A timestamp is good from WINDOW before it to WINDOW after it, by this clock: so long a
+        # replay would pass, the last moment included.
+        self._once = SeenKeys(ttl=2 * WINDOW + 1, most=50_000, now=now)
 
     def explain_refusal(self, timestamp: str, signature: str, body: bytes) -> str:
         """Return why the request is refused, or an empty text when it is Slack's.
