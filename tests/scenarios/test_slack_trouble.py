@@ -12,6 +12,7 @@ import pytest
 from bot.ledger import connection
 from bot.messages import Message as Shown
 from bot.view import messages
+from sandbox.cluster.contract import Ref
 from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state
 from sandbox.workspace.state import Channel
@@ -171,6 +172,12 @@ async def test_a_ledger_that_is_locked_in_the_middle_loses_no_verdict(
     monkeypatch.setattr(connection, "PATIENCE", 0.3)
     async with playing(tmp_path) as (stage, bot):
         await begun(stage)
+        async with asyncio.timeout(30):
+            # Before it has begun to write it would rather not write at all.
+            while not await stage.api.get(  # noqa: ASYNC110 - the bot has no event for it
+                Ref("", "namespaces"), "istio-system"
+            ):
+                await asyncio.sleep(0.02)
         database = sqlite3.connect(tmp_path / "meshbot.sqlite", isolation_level=None)
         database.execute("BEGIN EXCLUSIVE")
         assert "is ready" in words(await end(stage))
