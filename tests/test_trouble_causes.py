@@ -22,9 +22,6 @@ from sandbox.troubles.engine import CauseEngine
 WITHOUT_ENTRY = {
     "image-pull-rate-limited": "the registry's answer, which no object holds",
     "pod-starting": "passes by itself within seconds",
-    "quota-exceeded": "the sandbox stores quotas and enforces none",
-    "limit-range-exceeded": "the sandbox stores limit ranges and enforces none",
-    "pod-security-refuses": "the sandbox has no Pod Security admission",
     "reviews-starting": "passes by itself within a minute and a half",
     "namespace-terminating": "a namespace that is being deleted cannot be brought back",
     "path-not-routed": "true of every gateway of the workshop",
@@ -36,6 +33,7 @@ WITHOUT_ENTRY = {
     "no-traces-without-waypoint": "true of ambient without a waypoint",
     "cni-platform-paths": "the directories of the sandbox's istio-cni always fit",
     "ingress-bypasses-waypoint": "true of every waypoint behind a gateway",
+    "circuit-breaker-open": "shows while many requests are under way, which a play must send",
     "double-edges": "true of every waypoint",
 }
 """The causes that nobody can make on the page, and why."""

@@ -54,13 +54,16 @@ NAMESPACE_MARK = "$NS"
 
 KINDS: Mapping[str, Ref] = {
     "AuthorizationPolicy": Ref("security.istio.io", "authorizationpolicies"),
+    "Deployment": Ref("apps", "deployments"),
     "DestinationRule": Ref("networking.istio.io", "destinationrules"),
     "HTTPRoute": Ref("gateway.networking.k8s.io", "httproutes"),
+    "LimitRange": Ref("", "limitranges"),
     "MutatingWebhookConfiguration": Ref(
         "admissionregistration.k8s.io", "mutatingwebhookconfigurations"
     ),
     "NetworkPolicy": Ref("networking.k8s.io", "networkpolicies"),
     "PeerAuthentication": Ref("security.istio.io", "peerauthentications"),
+    "ResourceQuota": Ref("", "resourcequotas"),
     "Sidecar": Ref("networking.istio.io", "sidecars"),
     "Telemetry": Ref("telemetry.istio.io", "telemetries"),
     "VirtualService": Ref("networking.istio.io", "virtualservices"),
