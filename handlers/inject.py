@@ -10,7 +10,6 @@ from pydantic import Field
 from bot.knowledge.bookinfo import app
 from bot.knowledge.istio import injection, installation, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
-from bot.knowledge.objects.conflicts import build_plan
 from bot.steps import Context, Options, Plan, Role, Scope, Step, Verdict
 from bot.text import Text
 
@@ -22,14 +21,14 @@ class InjectOptions(Options):
 
 
 async def plan(context: Context, options: InjectOptions) -> Plan | None:
-    """Return which Deployments ask for their sidecars themselves, which `off` ends, or which labels
-    of others are changed; None when there are none.
+    """Return which labels of others, in the namespace or in pod templates, would be changed; None
+    when none would.
     """
     if options.off:
         return await injection.plan_removal(context)
     if not await installation.is_installation_ready(context) or await app.explain_absence(context):
         return None
-    return build_plan(context, await sidecars.find_label_conflicts(context))
+    return await injection.plan_injection(context)
 
 
 async def run(context: Context, options: InjectOptions) -> Verdict:

@@ -10,18 +10,24 @@ from bot.knowledge.objects.apply import (
     build_not_ready_verdict,
     ensure_objects,
     list_deployment_names,
-    load_sample,
     restart_deployment,
     wait_for_deployments,
 )
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.observe import kiali_config
+from bot.knowledge.observe import kiali_config, kiali_plan
 from bot.knowledge.observe.probes import SILENCE_TIMEOUT, ask_until, explain_silence, link_to_kiali
 from bot.ports import HttpRequest
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
 from bot.text import EMPTY, Listed, Text
 
 HEALTH_PATH = "/kiali/healthz"
+
+
+async def plan(context: Context, options: Options) -> Plan | None:
+    """Return which settings of others Kiali would lose; None when it would lose none."""
+    if await revisions.explain_absence(context):
+        return None
+    return await kiali_plan.plan_kiali(context)
 
 
 async def run(context: Context, options: Options) -> Verdict:
@@ -29,11 +35,9 @@ async def run(context: Context, options: Options) -> Verdict:
     mesh = context.workshop.mesh_namespace
     if absent := await revisions.explain_absence(context):
         return build_missing_verdict(context, absent, "install")
-    objects = kiali_config.apply_workshop_settings(
-        context, await load_sample(context, "addons/kiali.yaml", mesh)
-    )
+    objects = await kiali_plan.load_objects(context)
     context.progress.say(Text("applying Kiali with the workshop's settings"))
-    made = await ensure_objects(context, objects)
+    made = await ensure_objects(context, objects, asked=True)
     if "ConfigMap kiali" in made.changed and "Deployment kiali" not in (*made.new, *made.changed):
         await restart_deployment(context, mesh, "kiali")
     context.progress.say(
@@ -104,6 +108,7 @@ STEP = Step(
     title=Text("Kiali"),
     summary=Text("Kiali with the workshop's settings, until it answers and sees the mesh"),
     run=run,
+    plan=plan,
     role=Role.HOST,
     changes=True,
     examples=("kiali",),

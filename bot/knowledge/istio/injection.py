@@ -4,12 +4,13 @@ put in or taken out."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.kinds import Object
 from bot.knowledge.bookinfo import app
 from bot.knowledge.istio import sidecars
 from bot.knowledge.istio.injectors import (
+    AMBIENT_LABELS,
     INJECTION_LABEL,
     ON,
     change_labels,
@@ -18,6 +19,7 @@ from bot.knowledge.istio.injectors import (
     read_injectors,
 )
 from bot.knowledge.istio.installation import REVISION
+from bot.knowledge.objects.conflicts import build_plan
 from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.suggestions import suggest_commands
@@ -45,6 +47,21 @@ class InjectionResult:
     def changed(self) -> bool:
         """True when something was labelled or restarted, or may have been by this run."""
         return bool(self.labelled or self.restart.restarted or self.again)
+
+
+async def plan_injection(context: Context) -> Plan | None:
+    """Return which labels of others in effect are changed on the namespace; None when none is."""
+    found = await sidecars.find_noticed_labels(context)
+    plan = build_plan(context, [found.conflict] if found.conflict else [])
+    if plan is None:
+        return None
+    warnings = list(plan.warnings)
+    if found.revision:
+        left = Text("The pods leave the istiod of revision {revision}.", revision=found.revision)
+        warnings.insert(0, left)
+    if found.change.keys() & {*AMBIENT_LABELS}:
+        warnings.insert(0, Text("The pods leave the ambient mesh: they restart with sidecars."))
+    return replace(plan, warnings=tuple(warnings))
 
 
 async def plan_removal(context: Context) -> Plan | None:

@@ -108,3 +108,22 @@ def choose_way_out(injectors: Sequence[Object], labels: Labels) -> LabelChange:
     change: LabelChange = {INJECTION_LABEL: None, REVISION: None}
     taken = find_injector(injectors, change_labels(labels, change), {})
     return change | {INJECTION_LABEL: OFF} if taken else change
+
+
+def select_noticed(
+    injectors: Sequence[Object], labels: Labels, change: LabelChange, *, captured: bool
+) -> LabelChange:
+    """Return the part of a change that takes effect away from labels that are there: of one that
+    keeps out, of one by which another revision injects, of those of ambient while pods are
+    `captured`.
+    """
+    noticed: LabelChange = {}
+    if INJECTION_LABEL in change and labels.get(INJECTION_LABEL) == OFF:
+        noticed[INJECTION_LABEL] = change[INJECTION_LABEL]
+    if REVISION in change and INJECTION_LABEL not in labels:
+        by = find_injector(injectors, labels, {})
+        if by is not None and REVISION in labels:
+            noticed[REVISION] = change[REVISION]
+    if captured:
+        noticed |= {key: change[key] for key in AMBIENT_LABELS if key in change}
+    return noticed

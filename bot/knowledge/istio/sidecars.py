@@ -11,18 +11,20 @@ from bot.kinds import DEPLOYMENT, NAMESPACE, POD, Object
 from bot.knowledge.bookinfo import app
 from bot.knowledge.istio.injectors import (
     POD_LABEL,
+    LabelChange,
     change_labels,
     choose_labels,
     find_injector,
+    get_revision,
     read_injectors,
+    select_noticed,
 )
 from bot.knowledge.istio.installation import REVISION
-from bot.knowledge.objects import namespace_labels
 from bot.knowledge.objects.apply import restart_deployment
-from bot.knowledge.objects.conflicts import ObjectConflict
+from bot.knowledge.objects.conflicts import ObjectConflict, require_confirmed
 from bot.knowledge.objects.diff import describe_object
-from bot.knowledge.objects.mesh_pods import has_sidecar
-from bot.knowledge.objects.namespace_labels import relabel_namespace
+from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
+from bot.knowledge.objects.namespace_labels import find_label_conflicts, relabel_namespace
 from bot.knowledge.objects.waiting import shorten_when_refused, wait_for_change
 from bot.knowledge.objects.workloads import (
     FOLLOWED_KINDS,
@@ -81,15 +83,41 @@ def has_native_sidecar(pod: Object) -> bool:
 
 
 async def set_injection_labels(context: Context, *, on: bool) -> tuple[Text, ...]:
-    """Change the namespace's labels so that pods get sidecars, or none; return the changes."""
+    """Change the namespace's labels so that pods get sidecars, or none; return the changes.
+
+    To have them `on` is asked about beforehand where others notice it.
+    """
+    if on:
+        require_confirmed(context, (await find_noticed_labels(context)).conflict)
     change = choose_labels(await read_injectors(context), await read_labels(context), on=on)
-    return await relabel_namespace(context, change, asked=on)
+    return await relabel_namespace(context, change)
 
 
-async def find_label_conflicts(context: Context) -> list[ObjectConflict]:
-    """Return which labels of others are changed or removed so that pods get sidecars."""
-    change = choose_labels(await read_injectors(context), await read_labels(context), on=True)
-    return await namespace_labels.find_label_conflicts(context, change)
+@dataclass(frozen=True)
+class NoticedLabels:
+    """Labels in effect that are changed so that pods get sidecars, and what of them is others'.
+
+    `revision` is that of the istiod that the pods leave, "" when they leave none.
+    """
+
+    change: LabelChange
+    conflict: ObjectConflict | None
+    revision: str = ""
+
+
+async def find_noticed_labels(context: Context) -> NoticedLabels:
+    """Return which labels in effect are changed so that pods get sidecars."""
+    injectors, labels = await read_injectors(context), await read_labels(context)
+    pods = await context.cluster.find(POD, context.workshop.app_namespace)
+    change = select_noticed(
+        injectors,
+        labels,
+        choose_labels(injectors, labels, on=True),
+        captured=any(map(is_captured, pods)),
+    )
+    conflicts = await find_label_conflicts(context, change)
+    left = get_revision(find_injector(injectors, labels, {})) if REVISION in change else ""
+    return NoticedLabels(change, next(iter(conflicts), None), left)
 
 
 async def read_labels(context: Context) -> dict[str, str]:

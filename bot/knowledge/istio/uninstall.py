@@ -9,6 +9,7 @@ from bot.kinds import CRD, DEPLOYMENT, NAMESPACE, POD, Kind, Object
 from bot.knowledge.istio import failures, uninstall_survey
 from bot.knowledge.istio.gateway_api import GROUP
 from bot.knowledge.istio.istioctl import run_istioctl
+from bot.knowledge.istio.sidecars import withdraw_own_requests
 from bot.knowledge.istio.uninstall_survey import MeshInventory
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import restart_deployment
@@ -74,6 +75,7 @@ async def remove_application(context: Context, found: MeshInventory, *, with_app
     namespace = context.workshop.app_namespace
     if with_app:
         return await remove_application_namespace(context)
+    await withdraw_own_requests(context)
     for deployment in found.injected:
         await restart_deployment(context, namespace, deployment)
     if await wait_until(
@@ -116,9 +118,7 @@ async def remove_addons(context: Context, found: MeshInventory) -> Text:
     """Delete the add-ons' Deployments and cluster-wide roles; the rest goes with the namespace."""
     for addon in found.addons:
         await context.cluster.delete(DEPLOYMENT, addon, context.workshop.mesh_namespace)
-    for kind, names in uninstall_survey.CLUSTER_WIDE:
-        for name in names:
-            await context.cluster.delete(kind, name)
+    await uninstall_survey.delete_all(context, await uninstall_survey.find_addon_roles(context))
     return EMPTY
 
 
@@ -168,8 +168,8 @@ async def remove_mesh_namespace(context: Context, found: MeshInventory) -> Text:
 
 
 async def remove_gateway_api(context: Context, found: MeshInventory) -> Text:
-    """Delete the Gateway API CRDs, only when this bot applied them."""
-    if not found.gateway_api.ours:
+    """Delete the Gateway API CRDs, only when this bot applied them and nobody else needs them."""
+    if not found.removes_gateway_api:
         return EMPTY
     for policy in await find_admission_policies(context):
         await context.cluster.delete(*policy)

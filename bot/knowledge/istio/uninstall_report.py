@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.kinds import CONFIG_MAP
+from bot.knowledge.istio import revisions, sidecars
+from bot.knowledge.istio.revisions import ControlPlane
 from bot.knowledge.istio.uninstall_survey import MeshInventory, ObjectId, survey_mesh
 from bot.knowledge.objects import foreign_objects, namespaces
 from bot.steps import Context
@@ -91,8 +93,8 @@ def describe_mesh_namespace(found: MeshInventory, context: Context) -> Text:
 
 
 def describe_gateway_api(found: MeshInventory) -> Text:
-    """Return the Gateway API's CRDs when this bot applied them, or EMPTY."""
-    if not found.gateway_api.ours:
+    """Return the Gateway API's CRDs when they go, or EMPTY."""
+    if not found.removes_gateway_api:
         return EMPTY
     return Text(
         "the Gateway API CRDs {version}, which this bot applied", version=found.gateway_api.version
@@ -100,10 +102,19 @@ def describe_gateway_api(found: MeshInventory) -> Text:
 
 
 def list_kept(found: MeshInventory, context: Context, *, with_app: bool) -> tuple[Text, ...]:
-    """Return a line about the application when it is kept, else nothing."""
-    if with_app or not found.app:
-        return ()
-    return (Text("kept: {words}", words=describe_kept_application(found, context)),)
+    """Return lines about what is kept: the application, and CRDs that others need."""
+    lines = list[Text]()
+    if found.app and not with_app:
+        lines.append(Text("kept: {words}", words=describe_kept_application(found, context)))
+    if found.gateway_api.ours and found.gateway_api_users:
+        lines.append(
+            Text(
+                "kept: the Gateway API CRDs {version}, for {names}",
+                version=found.gateway_api.version,
+                names=list_names(found.gateway_api_users),
+            )
+        )
+    return tuple(lines)
 
 
 def describe_kept_application(found: MeshInventory, context: Context) -> Text:
@@ -166,7 +177,41 @@ async def list_warnings(
         if with_app
         else foreign_objects.warn_about_foreign_rules
     )
-    return (*warn_about_others(found), *lines, *await warn(context, app))
+    planes = await revisions.find_other_control_planes(context)
+    return (
+        *warn_about_others(found),
+        *warn_about_planes(planes),
+        *lines,
+        *await warn(context, app),
+        *([] if with_app else await warn_about_own_requests(context)),
+    )
+
+
+def warn_about_planes(planes: tuple[ControlPlane, ...]) -> list[Text]:
+    """Return a warning about other control planes: istioctl removes each that it installed."""
+    if not planes:
+        return []
+    return [
+        counted(
+            "Another control plane goes too: {planes}.",
+            "Other control planes go too: {planes}.",
+            n=len(planes),
+            planes=revisions.list_planes(planes),
+        )
+    ]
+
+
+async def warn_about_own_requests(context: Context) -> list[Text]:
+    """Return warnings about labels in pod templates that would bring sidecars back."""
+    found = await sidecars.find_own_requests(context)
+    return [
+        Text(
+            "{keys} is taken out of the pods of Deployment {name}.",
+            keys=Listed(keys, "comma"),
+            name=name,
+        )
+        for name, keys in found.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -218,11 +263,11 @@ def list_other_leftovers(found: MeshInventory, ca_config_maps: int) -> list[Text
     """Return what a removal leaves because others own it."""
     left = []
     if found.gateway_api.version:
+        version = found.gateway_api.version
         left.append(
-            Text(
-                "Gateway API CRDs {version} (not applied by this bot)",
-                version=found.gateway_api.version,
-            )
+            Text("Gateway API CRDs {version} (others use them)", version=version)
+            if found.gateway_api.ours
+            else Text("Gateway API CRDs {version} (not applied by this bot)", version=version)
         )
     if found.stuck:
         left.append(

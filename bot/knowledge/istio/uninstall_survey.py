@@ -8,7 +8,7 @@ fail and pods whose traffic goes nowhere.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 from bot.kinds import (
@@ -29,6 +29,7 @@ from bot.kinds import (
 from bot.knowledge.istio.gateway_api import GatewayApiStatus, read_gateway_api_status
 from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.mesh_pods import has_sidecar
+from bot.knowledge.objects.ownership import is_own
 from bot.knowledge.objects.workloads import get_labels, get_name, is_installed_by_istio, select_pods
 from bot.steps import Context
 
@@ -74,6 +75,13 @@ class MeshInventory:
     """Pods there that have a sidecar and no Deployment that could be restarted."""
     mesh_namespace: bool = False
     gateway_api: GatewayApiStatus = field(default_factory=GatewayApiStatus)
+    gateway_api_users: tuple[ObjectId, ...] = ()
+    """Gateways and routes of others, which would go with the CRDs."""
+
+    @property
+    def removes_gateway_api(self) -> bool:
+        """Whether the CRDs of the Gateway API go: this bot applied them, and nobody needs them."""
+        return self.gateway_api.ours and not self.gateway_api_users
 
     def __bool__(self) -> bool:
         return bool(
@@ -107,18 +115,58 @@ async def find_istio_rules(context: Context) -> list[ObjectId]:
     ]
 
 
-async def find_istio_gateways(context: Context) -> list[ObjectId]:
-    """Return the Gateways that istiod runs, and the HTTPRoutes of the workshop's namespace."""
-    gateways = [
-        (GATEWAY, get_name(g), g["metadata"]["namespace"])
-        for g in await context.cluster.find(GATEWAY)
-        if str(g["spec"].get("gatewayClassName", "")).startswith("istio")
-    ]
+@dataclass(frozen=True)
+class GatewayObjects:
+    """Gateways and HTTPRoutes of the whole cluster: those of Istio, and those of others."""
+
+    istio: tuple[ObjectId, ...] = ()
+    others: tuple[ObjectId, ...] = ()
+
+
+async def find_gateway_objects(context: Context) -> GatewayObjects:
+    """Return the Gateways that istiod runs with the routes of the workshop's namespace that lead
+    through them or belong to a Service, and all the others.
+    """
+    gateways, routes = await asyncio.gather(
+        context.cluster.find(GATEWAY), context.cluster.find(HTTP_ROUTE)
+    )
     app = context.workshop.app_namespace
-    return [
-        *((HTTP_ROUTE, get_name(r), app) for r in await context.cluster.find(HTTP_ROUTE, app)),
-        *gateways,
+    run = {identify(GATEWAY, each) for each in gateways if is_run_by_istiod(each)}
+    foreign = {identify(GATEWAY, each) for each in gateways} - run
+    ours = {
+        identify(HTTP_ROUTE, each)
+        for each in routes
+        if each["metadata"]["namespace"] == app and not leads_through(each, foreign)
+    }
+    found = [
+        *(identify(HTTP_ROUTE, each) for each in routes),
+        *(identify(GATEWAY, each) for each in gateways),
     ]
+    return GatewayObjects(
+        tuple(each for each in found if each in run | ours),
+        tuple(each for each in found if each not in run | ours),
+    )
+
+
+def identify(kind: Kind, obj: Object) -> ObjectId:
+    """Return an object as (kind, name, namespace)."""
+    return kind, get_name(obj), str(obj["metadata"].get("namespace", ""))
+
+
+def is_run_by_istiod(gateway: Object) -> bool:
+    """Tell whether a Gateway is of one of istiod's classes."""
+    return str(gateway["spec"].get("gatewayClassName", "")).startswith("istio")
+
+
+def leads_through(route: Object, gateways: Set[ObjectId]) -> bool:
+    """Tell whether a route has one of these Gateways as a parent."""
+    home = str(route["metadata"]["namespace"])
+    parents = [
+        (GATEWAY, str(parent.get("name")), str(parent.get("namespace") or home))
+        for parent in route["spec"].get("parentRefs") or []
+        if parent.get("kind", "Gateway") == "Gateway"
+    ]
+    return any(parent in gateways for parent in parents)
 
 
 def is_namespace_in_mesh(namespace: Object) -> bool:
@@ -134,7 +182,7 @@ async def survey_mesh(context: Context) -> MeshInventory:
     mesh, app = context.workshop.mesh_namespace, context.workshop.app_namespace
     all_rules, gateways, served = await asyncio.gather(
         find_istio_rules(context),
-        find_istio_gateways(context),
+        find_gateway_objects(context),
         read_gateway_api_status(context),
     )
     spaces, crds, deployments, daemons, app_deployments, pods = await asyncio.gather(
@@ -152,9 +200,13 @@ async def survey_mesh(context: Context) -> MeshInventory:
     }
     marked = [n for n in spaces if any(key in get_labels(n) for key in MESH_LABELS)]
     return MeshInventory(
-        own_objects=tuple(t for t in [*all_rules, *gateways] if t[2] in ours),
+        own_objects=tuple(t for t in [*all_rules, *gateways.istio] if t[2] in ours),
         other_rules=tuple(t for t in all_rules if t[2] not in ours),
-        other_gateways=tuple(t for t in gateways if t[2] not in ours),
+        other_gateways=tuple(t for t in gateways.istio if t[2] not in ours),
+        gateway_api_users=(
+            *(t for t in gateways.istio if t[2] not in ours),
+            *gateways.others,
+        ),
         labelled=tuple(get_name(n) for n in marked if get_name(n) in ours),
         other_labelled=tuple(
             get_name(n) for n in marked if get_name(n) not in ours and is_namespace_in_mesh(n)
@@ -174,11 +226,27 @@ async def survey_mesh(context: Context) -> MeshInventory:
     )
 
 
-CLUSTER_WIDE = (
-    (CLUSTER_ROLE_BINDING, ("prometheus", "kiali")),
-    (CLUSTER_ROLE, ("prometheus", "kiali")),
-)
-"""What the add-on samples leave outside their namespace (Istio 1.23 and 1.30)."""
+CLUSTER_WIDE = ("prometheus", "kiali")
+"""The roles that the add-on samples leave outside their namespace, and their bindings (Istio 1.23
+and 1.30)."""
+
+
+async def find_addon_roles(context: Context) -> list[ObjectId]:
+    """Return the cluster-wide roles of the add-ons with their bindings, the bindings first.
+
+    Others may use the same names: what binds nobody of the mesh's namespace is theirs.
+    """
+    found = list[ObjectId]()
+    for name in CLUSTER_WIDE:
+        binding = await context.cluster.get(CLUSTER_ROLE_BINDING, name)
+        subjects = (binding or {}).get("subjects") or []
+        bound = any(s.get("namespace") == context.workshop.mesh_namespace for s in subjects)
+        role = await context.cluster.get(CLUSTER_ROLE, name)
+        if bound:
+            found.append((CLUSTER_ROLE_BINDING, name, ""))
+        if role is not None and (bound or (binding is None and is_own(role))):
+            found.append((CLUSTER_ROLE, name, ""))
+    return found
 
 
 async def delete_all(context: Context, objects: Iterable[ObjectId]) -> None:

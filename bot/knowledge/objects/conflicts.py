@@ -110,28 +110,31 @@ async def find_write_conflicts(
 
 
 def judge_write(write: PlannedWrite) -> ObjectConflict | None:
-    """Return what a write takes from others, None when it takes nothing.
-
-    A field of the bot's own Deployment or Service that somebody changed is mended without a
-    question; in a rule, which has to be exact, every field of others counts.
-    """
-    if write.live is None or (is_own(write.live) and not write.exact):
-        return None
-    return judge_differences(write.live, write.differences)
+    """Return what a write takes from others, None when it takes nothing."""
+    return judge_differences(write.live, write.differences) if write.live else None
 
 
 def judge_differences(live: Object, differences: Sequence[Difference]) -> ObjectConflict | None:
-    """Return what these differences from a live object take from others, None when nothing."""
+    """Return what these differences from a live object take from others, None when nothing.
+
+    Settings that are only added within a text of the bot's own take nothing away.
+    """
     lost, managers = select_foreign_differences(live, differences)
-    if not lost:
-        return None
     # Within a list, or a text, that is one field, what is only added is nobody's loss.
     told = [loss for each in lost for loss in find_losses(*each[1:], each.path) or [each]]
-    changes = select_losses(
-        [change for each in told for change in find_changes(*each[1:], name_steps(live, each.path))]
-    )
+    found = [
+        change for each in told for change in find_changes(*each[1:], name_steps(live, each.path))
+    ]
+    if not found or (is_own(live) and all(map(is_added_setting, found))):
+        return None
+    changes = select_losses(found)
     words = tuple(describe_changes(changes))
     return ObjectConflict(describe_object(live), managers, words, known=count_known(changes))
+
+
+def is_added_setting(change: Change) -> bool:
+    """Tell whether a change adds a setting within a text."""
+    return bool(change.inside) and change.before is None
 
 
 def select_losses(changes: Sequence[Change]) -> list[Change]:
