@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from bot.kinds import Object
-from bot.knowledge.istio.injectors import change_labels, choose_labels, find_injector, get_revision
+from bot.knowledge.istio.injectors import (
+    change_labels,
+    choose_labels,
+    find_injector,
+    get_revision,
+    select_noticed,
+)
 from bot.knowledge.istio.sidecars import build_sidecar_state, is_left_out
 
 INJECTION, REVISION, OWN = "istio-injection", "istio.io/rev", "sidecar.istio.io/inject"
@@ -109,6 +115,26 @@ def test_a_way_in_that_is_there_stays(
     found = change_labels(labels, choose_labels(injectors, labels, on=True))
     assert found == after
     assert get_revision(find_injector(injectors, found, {})) == revision
+
+
+@pytest.mark.parametrize(
+    ("injectors", "labels", "captured", "noticed"),
+    [
+        (USUAL, {INJECTION: "disabled"}, False, {INJECTION}),
+        (USUAL, {REVISION: "gone"}, False, set()),
+        ([*USUAL, CANARY], {REVISION: "canary"}, False, {REVISION}),
+        ([*USUAL, CANARY], {REVISION: "canary", INJECTION: "enabled"}, False, set()),
+        (USUAL, {AMBIENT: "ambient", WAYPOINT: "w"}, True, {AMBIENT, WAYPOINT}),
+        (USUAL, {AMBIENT: "ambient"}, False, set()),
+        (USUAL, {REVISION: "default"}, False, set()),
+    ],
+)
+def test_only_labels_in_effect_are_anybodys_loss(
+    injectors: list[Object], labels: dict[str, str], captured: bool, noticed: set[str]
+) -> None:
+    """What kept out, what another istiod went by, and ambient where pods are in it."""
+    change = choose_labels(injectors, labels, on=True)
+    assert select_noticed(injectors, labels, change, captured=captured).keys() == noticed
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,7 @@ def test_crds_that_others_need_stay() -> None:
     """The bot applied them, and yet their removal would delete what others made with them."""
     served = GatewayApiStatus(verbatim("v1.5.1"), ours=True)
     alone = MeshInventory(gateway_api=served)
-    shared = MeshInventory(
-        gateway_api=served, gateway_api_users=((GATEWAY, "web", "shop"),)
-    )
+    shared = MeshInventory(gateway_api=served, gateway_api_users=((GATEWAY, "web", "shop"),))
     assert describe_gateway_api(alone)
     assert not describe_gateway_api(shared)
     assert not shared.removes_gateway_api

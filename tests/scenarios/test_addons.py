@@ -66,14 +66,41 @@ async def test_an_unknown_addon_is_refused(stage: Stage) -> None:
     )
 
 
-async def test_what_was_changed_by_hand_is_mended(stage: Stage) -> None:
-    """Only what differs from the sample is applied, and it is named."""
+async def test_what_was_changed_by_hand_is_asked_about(stage: Stage) -> None:
+    """Only what differs from the sample is applied: who changed it is named, with what is lost."""
     await stage.type("/mesh install")
     await stage.type("/mesh addons jaeger")
-    await stage.api.merge(SERVICES, "tracing", MESH, {"spec": {"selector": {"app": "yaeger"}}})
-    said = words(await stage.type("/mesh addons jaeger"))
-    assert "1 changed (Service tracing)" in said
-    assert "set by others before: Service tracing selector.app: yaeger → jaeger" in said
+    by = stage.cluster.client("kubectl-edit")
+    await by.merge(SERVICES, "tracing", MESH, {"spec": {"selector": {"app": "yaeger"}}})
+    await by.merge(DEPLOYMENTS, "jaeger", MESH, {"spec": {"replicas": 2}})
+    asked = words(await stage.type("/mesh addons jaeger"))
+    assert "changes Service tracing, set by kubectl-edit" in asked
+    assert "selector.app: yaeger → jaeger" in asked
+    assert "replicas: 2 → 1" in asked
+    said = words(await stage.type('click "Replace it"'))
+    assert "2 changed (Deployment jaeger, Service tracing)" in said
+
+
+async def test_a_protected_kiali_is_not_made_anonymous_unasked(stage: Stage) -> None:
+    """Its strategy, and another Prometheus, are settings of others: each is named, and what it means
+    that nobody is asked any more; cancelled, they stand."""
+    await stage.type("/mesh install")
+    await stage.type("/mesh addons prometheus")
+    await stage.type("/mesh kiali")
+    live = await stage.api.get(MAPS, "kiali", MESH) or {}
+    config = yaml.safe_load(live["data"]["config.yaml"])
+    config["auth"] = {"strategy": "token"}
+    config["external_services"]["prometheus"] = {"url": "http://mimir.shared:9009"}
+    theirs = {"data": {"config.yaml": yaml.safe_dump(config)}}
+    await stage.cluster.client("kubectl-edit").merge(MAPS, "kiali", MESH, theirs)
+    asked = words(await stage.type("/mesh kiali"))
+    assert "changes ConfigMap kiali, set by kubectl-edit" in asked
+    assert "auth.strategy: token → anonymous" in asked
+    assert "external_services.prometheus.url: http://mimir.shared:9009" in asked
+    assert "whoever reaches it acts as its account" in asked
+    await stage.type('click "Cancel" -> normal')
+    live = await stage.api.get(MAPS, "kiali", MESH) or {}
+    assert yaml.safe_load(live["data"]["config.yaml"]) == config
 
 
 async def test_an_addon_that_does_not_answer_is_not_done(

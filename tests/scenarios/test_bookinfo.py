@@ -77,7 +77,7 @@ async def test_what_was_changed_by_hand_is_mended(tmp_path: Path) -> None:
         )
         asked = words(await stage.type("/mesh bookinfo"))
         assert "changes Service reviews, set by tests" in asked
-        assert "ports[0].targetPort: 9999 → " in asked
+        assert "ports[http].targetPort: 9999 → " in asked
         said = words(await stage.type('click "Replace it"'))
         assert "1 changed (Service reviews)" in said
 

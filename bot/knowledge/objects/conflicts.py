@@ -117,7 +117,7 @@ def judge_write(write: PlannedWrite) -> ObjectConflict | None:
 def judge_differences(live: Object, differences: Sequence[Difference]) -> ObjectConflict | None:
     """Return what these differences from a live object take from others, None when nothing.
 
-    Settings that are only added within a text of the bot's own take nothing away.
+    Settings that are only added within a text take nothing away, where the bot set something too.
     """
     lost, managers = select_foreign_differences(live, differences)
     # Within a list, or a text, that is one field, what is only added is nobody's loss.
@@ -125,7 +125,8 @@ def judge_differences(live: Object, differences: Sequence[Difference]) -> Object
     found = [
         change for each in told for change in find_changes(*each[1:], name_steps(live, each.path))
     ]
-    if not found or (is_own(live) and all(map(is_added_setting, found))):
+    mixed = any(owner.manager == FIELD_MANAGER for owner in read_owners(live))
+    if not found or (mixed and all(map(is_added_setting, found))):
         return None
     changes = select_losses(found)
     words = tuple(describe_changes(changes))
@@ -138,8 +139,10 @@ def is_added_setting(change: Change) -> bool:
 
 
 def select_losses(changes: Sequence[Change]) -> list[Change]:
-    """Return the changes that take something away; all, where each only adds."""
-    return [each for each in changes if each.before is not None] or list(changes)
+    """Return the changes without settings that are only added within a text; all, where there is
+    nothing else.
+    """
+    return [each for each in changes if not is_added_setting(each)] or list(changes)
 
 
 def select_foreign_differences(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bot.errors import Conflict
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
 from bot.knowledge.ambient import undo_profile
+from bot.knowledge.bookinfo import app
 from bot.knowledge.istio import failures
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import build_not_ready_verdict, wait_for_deployments
@@ -218,6 +219,7 @@ async def restore_confirmed(context: Context, *, again: str) -> Verdict:
 
 async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Verdict:
     """Restore everything, wait for pods and deletions, and compare once more."""
+    whole = await app.is_page_whole(context) if restarts_application(context, back) else False
     for found in back.differences:
         context.progress.say(found.words)
         await restore_object(context, found.image)
@@ -237,12 +239,21 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
             ),
             next=suggest_commands(context, again, "status"),
         )
+    page = await app.wait_for_restored_page(context, wanted=whole)
+    if page.cause:
+        return Verdict(
+            State.NOT_YET,
+            Text("the objects are as they were."),
+            Text("The page showed reviews before, and does not now: {cause}.", cause=page.cause),
+            next=suggest_commands(context, "why", "status"),
+        )
     # Only now: a change that was marked before its end could not be undone after a crash.
     for change in back.changes:
         await context.history.undone(change.run)
     evidence = (
         *(line for found in back.differences for line in found.lines),
         *profile,
+        *([page.words] if page.words else []),
         Text("objects differing afterwards: none"),
     )
     return Verdict(
@@ -250,6 +261,16 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
         Text("{typed} taken back.", typed=back.typed),
         evidence=evidence,
         next=suggest_commands(context, "status", again),
+    )
+
+
+def restarts_application(context: Context, back: UndoPlan) -> bool:
+    """Tell whether restoring makes pods of the application anew, and leaves them there."""
+    return any(
+        found.image.kind.plural == DEPLOYMENT.plural
+        and found.image.namespace == context.workshop.app_namespace
+        and found.image.before is not None
+        for found in back.differences
     )
 
 
