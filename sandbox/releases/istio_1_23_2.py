@@ -28,6 +28,7 @@ RELEASE = IstioRelease(
     version="1.23.2",
     gateway_api="v1.1.0",
     istioctl=IstioctlTraits(
+        proxy_status_by_type=True,
         words=MessageTemplates(
             prompt='This will install the Istio {version} "{profile}" profile (with components: '
             "{components}) into the cluster. Proceed? (y/N) ",

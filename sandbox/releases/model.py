@@ -42,6 +42,8 @@ class IstioctlTraits:
     announces_default: bool = False
     tag_service: bool = True
     waypoint_traffic_column: bool = True
+    proxy_status_by_type: bool = False
+    """`proxy-status` has a column for each type, and not one with all that are subscribed to."""
     waypoint_delete_checks_class: bool = True
     analyzes_system_namespaces: bool = False
     analyzes_subset_pods: bool = True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sandbox.istio.ctl import (
     analyze,
+    dashboard,
     install,
-    other,
     precheck,
+    proxy_status,
     uninstall,
     version,
     waypoint,
@@ -125,12 +126,7 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
             analyze.analyze_cluster,
             flags=_ANALYZE_FLAGS,
         ),
-        CobraCommand(
-            "dashboard",
-            "Access to Istio web UIs",
-            aliases=("dash", "d"),
-            commands=_build_dashboard_commands(),
-        ),
+        dashboard.build_dashboard_command(),
         _build_experimental_command(),
         _build_install_command(
             "install",
@@ -146,13 +142,7 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
             "Commands related to Istio configuration profiles",
             commands=_build_profile_commands(),
         ),
-        CobraCommand(
-            "proxy-status",
-            "Synchronization status of each proxy",
-            other.print_proxy_status,
-            ("ps",),
-            (_OUTPUT,),
-        ),
+        proxy_status.build_proxy_status_command(),
         CobraCommand(
             "uninstall",
             "Uninstall Istio from a cluster",
@@ -182,19 +172,6 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
 def _build_install_command(name: str, short: str, *aliases: str) -> CobraCommand:
     return CobraCommand(
         name, short, install.install_control_plane, aliases, _INSTALL_FLAGS, arguments=0
-    )
-
-
-def _build_dashboard_commands() -> tuple[CobraCommand, ...]:
-    flags = (
-        Flag("browser", kind="bool", default=True, help="Open a browser"),
-        Flag("port", "p", help="Local port to listen to"),
-        Flag("address", default="localhost", help="Address to listen on"),
-    )
-    names = ("grafana", "jaeger", "kiali", "prometheus")
-    return tuple(
-        CobraCommand(name, f"Open {name.capitalize()} web UI", other.open_dashboard, flags=flags)
-        for name in names
     )
 
 

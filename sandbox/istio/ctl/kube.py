@@ -168,6 +168,20 @@ class KubeClient:
         made: Object = found
         return made
 
+    def fetch(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send one request as it is; return status, headers and body of the answer."""
+        try:
+            connection = self._connection = self._connection or self._open_connection()
+            target = self._parts.path.rstrip("/") + path
+            connection.request(method, target, body, {**headers, **self.access.headers})
+            response = connection.getresponse()
+            return response.status, dict(response.headers), response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise ApiFailure(0, self._describe_unreachable(method, path, error)) from error
+
     def _request_with_retries(
         self, method: str, target: str, data: bytes | None, headers: dict[str, str]
     ) -> tuple[int, bytes]:

@@ -10,6 +10,7 @@ from sandbox.cluster.machinery.selectors import matches_service_selector
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import Object
+from sandbox.istio.ctl.tables import format_table
 from sandbox.istio.errors import CtlError
 from sandbox.istio.render.values import to_yaml
 
@@ -28,14 +29,6 @@ def _get_waypoint_name(labels: dict[str, str], namespace: Object) -> str:
     return "" if name == "none" else name
 
 
-def _format_table(rows: list[list[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) + 1 for i in range(len(rows[0]))]
-    return "\n".join(
-        "".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-
-
 def _print_output(
     run: IstioctlInvocation, told: list[dict[str, Any]], rows: list[list[str]]
 ) -> int:
@@ -45,7 +38,7 @@ def _print_output(
         if form == "json"
         else to_yaml(told)
         if form == "yaml"
-        else _format_table(rows)
+        else format_table(rows, gap=1)
     )
     return 0
 

@@ -240,6 +240,9 @@ def _build_error_response(code: int, message: str) -> Response:
 
 def _serve_console(path: str) -> Response:
     """Return the page that a browser loads; 404 outside the base path."""
+    if path == "/":
+        # People open the port that was forwarded; the console is below its base path.
+        return Response(302, headers={"Location": f"{_BASE}/search"})
     if path != _BASE and not path.startswith(f"{_BASE}/"):
         return build_text_response("404 page not found\n", 404)
     page = (

@@ -83,6 +83,7 @@ class RunningPrometheus:
         fixed = {
             "/-/ready": "Prometheus Server is Ready.\n",
             "/-/healthy": "Prometheus Server is Healthy.\n",
+            "/": "The sandbox's Prometheus has no pages; its API is below /api/v1.\n",
         }
         if request.path in fixed:
             return build_text_response(fixed[request.path])
