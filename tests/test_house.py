@@ -33,7 +33,6 @@ MANIFESTS = {
     "sandbox/istio/components/ambient.py:_build_ztunnel_daemon_set",
     "sandbox/istio/components/webhooks.py:_build_injection_webhooks",
     "sandbox/istio/ctl/commands.py:_build_waypoint_command",
-    "sandbox/istio/ctl/commands.py:build_command_tree",
     "sandbox/istio/samples/addons.py:build_jaeger",
 }
 """Functions that are one literal from end to end: a manifest, or a tree of commands."""

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from sandbox.cluster.log_buffer import LogBuffer
+
 Object = dict[str, Any]
 """A Kubernetes object in wire form. What is read must never be changed in place; copy first."""
 
@@ -145,16 +147,12 @@ class ServiceBackends(Protocol):
         ...
 
 
+@runtime_checkable
 class PodLogs(Protocol):
-    """The source from which the API server reads what containers write."""
+    """What containers have written: of one program's pods, or of all."""
 
-    async def logs(
-        self, namespace: str, pod: str, container: str, query: Mapping[str, str]
-    ) -> bytes:
-        """Return what one container wrote.
-
-        `query` has the parameters of the log request (`tailLines`, `previous`, …).
-        """
+    def find_log(self, pod: Object, container: str) -> LogBuffer | None:
+        """Return a container's log; None when nothing is known to have been written."""
         ...
 
 

@@ -112,7 +112,8 @@ class EmbeddedCluster:
         self._kubelet = kubelet
         backends = KubeletBackends(context, kubelet)
         self.server.backends = backends
-        self.server.access = KubeletAccess(context, kubelet, backends, self._programs)
+        access = KubeletAccess(context, kubelet, backends, self._programs)
+        self.server.access = self.server.logs = access
         await informers.wait_for_sync()
         await kubelet.register_nodes()
         Scheduler(context, make_binder(self.server.store, self.clock))

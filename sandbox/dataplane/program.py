@@ -23,7 +23,10 @@ from sandbox.cluster.contract import (
     Response,
     SendFailure,
 )
+from sandbox.cluster.log_buffer import LogBook, LogBuffer
+from sandbox.dataplane.apps.lines import format_start
 from sandbox.dataplane.apps.services import App, create_app
+from sandbox.dataplane.engine.access_logs import PROXY, format_moment
 from sandbox.dataplane.engine.engine import MeshEngine
 from sandbox.dataplane.engine.mesh_state import MeshFollower
 from sandbox.dataplane.engine.messages import Call, Reply
@@ -55,6 +58,7 @@ class DataPlane:
 
     def __init__(self, clock: Clock, *, seed: int | None = None) -> None:
         self.telemetry = Telemetry()
+        self.logs = LogBook(clock)
         self._clock = clock
         self._chance = random.Random(seed)  # noqa: S311 - weights and latencies, no secrets
         self._engine = MeshEngine(self._find_app)
@@ -84,7 +88,13 @@ class DataPlane:
                 await follower.start()
                 self._forget_other_pods({pod["metadata"]["uid"] for pod in follower.list_pods()})
                 self._follower = follower
-            self._running[pod["metadata"]["uid"]] = _RunningApp(app, answers_from)
+            uid = pod["metadata"]["uid"]
+            self._running[uid] = _RunningApp(app, answers_from)
+        if app is not None:
+            self.logs.open(uid, "").write(format_start(app))
+        if find_proxy(pod) is not None:
+            stamp = format_moment(self._now())
+            self.logs.open(uid, PROXY).write(f"{stamp}\tinfo\tEnvoy proxy is ready")
 
     async def stop_pod(self, uid: str) -> None:
         """Note that a pod's containers have stopped. The last of all ends what follows the
@@ -110,7 +120,7 @@ class DataPlane:
         if pod is None or self._follower is None or pod["metadata"]["uid"] not in self._running:
             return None
         if find_proxy(pod) is not None and port in _MONITORING_PORTS:
-            return self._answer_monitoring(pod, port, request)
+            return _answer_monitoring(self.telemetry, pod, port, request)
         hop = self._begin_request(_build_call(request, port, f"{name}.{namespace}"))
         workload = hop.context.around.get_workload(pod)
         reply = await self._wait_for_reply(
@@ -158,7 +168,10 @@ class DataPlane:
             self._follower.get_pod(pod["metadata"]["namespace"], pod["metadata"]["name"]) or pod
         )
         service = around.live.find_service(host, source.namespace)
-        target = None if service else self._find_pod_by_address(host)
+        pods_by_address = {
+            p["status"].get("podIP"): p for p in around.live.pods.values() if p.get("status")
+        }
+        target = None if service else pods_by_address.get(host)
         there = around.live.list_endpoints(service, port) if service else ()
         pods = [target] if target else [e.pod for e in there if e.pod]
         if pods and not any(each["metadata"]["uid"] in self._running for each in pods):
@@ -169,10 +182,6 @@ class DataPlane:
             raise SendFailure(reply.failure, reply.end - hop.now)
         server = "envoy" if source.kind == "sidecar" else ""
         return _build_response(reply, hop.now, server)
-
-    def _find_pod_by_address(self, address: str) -> Object | None:
-        pods = self._follower.list_pods() if self._follower else ()
-        return next((p for p in pods if (p.get("status") or {}).get("podIP") == address), None)
 
     def _begin_request(self, call: Call) -> Hop:
         assert self._follower is not None
@@ -186,7 +195,7 @@ class DataPlane:
             await asyncio.sleep(reply.end - hop.now)
         finally:
             # Also when the client has hung up: the proxies have carried the request.
-            hop.context.publish_reports(self.telemetry)
+            hop.context.publish_reports(self.telemetry, self.logs)
         return reply
 
     def _now(self) -> float:
@@ -202,6 +211,7 @@ class DataPlane:
         uid = pod["metadata"]["uid"]
         if after is None:
             self.telemetry.remove_pod(uid)
+            self.logs.remove(uid)
         elif (pod.get("status") or {}).get("podIP") and (
             find_proxy(pod) or get_labels(pod).get("app") == "ztunnel"
         ):
@@ -212,17 +222,6 @@ class DataPlane:
         """Forget pods that went while nothing followed the cluster."""
         for uid in self.telemetry.list_pod_uids() - uids:
             self.telemetry.remove_pod(uid)
-
-    def _answer_monitoring(self, pod: Object, port: int, request: Request) -> Response:
-        if port == _HEALTH_PORT:
-            return Response(200 if request.path == "/healthz/ready" else 404)
-        if request.path not in ("/stats/prometheus", "/metrics"):
-            return Response(404)
-        return Response(
-            200,
-            format_exposition(self.telemetry.list_pod_samples(pod["metadata"]["uid"])).encode(),
-            _TEXT,
-        )
 
 
 class MeshPod:
@@ -251,6 +250,15 @@ class MeshPod:
         """Send what a program in any pod sends (`contract.PodNetwork`)."""
         return await self._plane.send_from_pod(pod, host, port, request, seconds)
 
+    def find_log(self, pod: Object, container: str) -> LogBuffer | None:
+        """Return what a container of any pod has written: a proxy, or an application
+        (`contract.PodLogs`).
+        """
+        inits = {c["name"] for c in pod["spec"].get("initContainers") or ()}
+        if container in inits and container != PROXY:
+            return None
+        return self._plane.logs.find(pod["metadata"]["uid"], PROXY if container == PROXY else "")
+
 
 class RunningPod:
     """One pod's program."""
@@ -271,6 +279,15 @@ class RunningPod:
     async def stop(self) -> None:
         """Stop the application, which no longer answers."""
         await self._plane.stop_pod(self._uid)
+
+
+def _answer_monitoring(telemetry: Telemetry, pod: Object, port: int, request: Request) -> Response:
+    if port == _HEALTH_PORT:
+        return Response(200 if request.path == "/healthz/ready" else 404)
+    if request.path not in ("/stats/prometheus", "/metrics"):
+        return Response(404)
+    samples = telemetry.list_pod_samples(pod["metadata"]["uid"])
+    return Response(200, format_exposition(samples).encode(), _TEXT)
 
 
 def _build_call(request: Request, port: int, host: str) -> Call:

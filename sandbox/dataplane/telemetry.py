@@ -112,6 +112,15 @@ class TcpReport:
     sent: int
 
 
+@dataclass(frozen=True)
+class WrittenLine:
+    """A line that a container of a pod has written: its proxy, or with "" its application."""
+
+    pod: str
+    container: str
+    text: str
+
+
 class Telemetry:
     """All metrics and spans of the proxies. Is `sources.Metrics` and `sources.Spans` to the
     programs that look.

@@ -8,7 +8,7 @@ from aiohttp import web
 from sandbox.cluster.api import Api
 from sandbox.cluster.contract import Object, PodAccess, PodLogs, ServiceBackends
 from sandbox.cluster.faults import ApiFaults
-from sandbox.cluster.http import pod_streams, subresources
+from sandbox.cluster.http import pod_logs, pod_streams, subresources
 from sandbox.cluster.http.paths import Route
 from sandbox.cluster.http.verb_handlers import Handler
 from sandbox.cluster.http.wire import build_json_response, read_body, read_write_options
@@ -56,10 +56,8 @@ class SubresourceHandlers:
             )
         return build_json_response(subresources.build_scale(record, target))
 
-    async def _handle_log(self, route: Route, request: web.Request) -> web.Response:
-        return web.Response(
-            body=await subresources.read_logs(self._api, route.target, request.query, self.logs)
-        )
+    async def _handle_log(self, route: Route, request: web.Request) -> web.StreamResponse:
+        return await pod_logs.serve_log(self._api, route.target, request, self.logs)
 
     async def _handle_exec(self, route: Route, request: web.Request) -> web.StreamResponse:
         return await pod_streams.serve_exec(self._api, route.target, request, self.access)

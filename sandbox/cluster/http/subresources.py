@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.cluster.api import Api
-from sandbox.cluster.contract import ApiError, Object, PodLogs, Request, ServiceBackends
+from sandbox.cluster.contract import ApiError, Object, Request, ServiceBackends
 from sandbox.cluster.faults import ApiFaults
 from sandbox.cluster.http.paths import Route
 from sandbox.cluster.http.writes import make_patcher
@@ -94,33 +94,6 @@ def answer_access_review(body: Any, faults: ApiFaults) -> Object:
         "spec": body.get("spec") or {},
         "status": {"allowed": allowed},
     }
-
-
-async def read_logs(
-    api: Api, target: Target, query: Mapping[str, str], source: PodLogs | None
-) -> bytes:
-    """Return what a container has written.
-
-    Raises ApiError(400) in the kubelet's words when there can be nothing.
-    """
-    pod = api.get(Target(target.kind, target.namespace, target.name)).obj
-    container = resolve_container(pod, query.get("container", ""))
-    statuses = [status for key in ("containerStatuses", "initContainerStatuses")
-                for status in (pod.get("status") or {}).get(key) or () if status["name"] == container]  # fmt: skip  # noqa: E501
-    waiting = (
-        (statuses[0].get("state") or {}).get("waiting")
-        if statuses
-        else {"reason": "ContainerCreating"}
-    )
-    if waiting is not None and not (statuses and statuses[0].get("restartCount")):
-        reason = waiting.get("reason", "ContainerCreating")
-        name = pod["metadata"]["name"]
-        raise bad_request_error(
-            f'container "{container}" in pod "{name}" is waiting to start: {reason}'
-        )
-    if source is None:
-        return b""
-    return await source.logs(target.namespace, target.name, container, query)
 
 
 def resolve_container(pod: Object, wanted: str) -> str:

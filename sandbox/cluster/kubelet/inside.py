@@ -11,6 +11,7 @@ from sandbox.cluster.contract import (
     CommandStreams,
     InsideProcess,
     Object,
+    PodLogs,
     PodNetwork,
     PodProgram,
     Request,
@@ -24,6 +25,7 @@ from sandbox.cluster.kubelet.commands.shell import SHELLS, run_program
 from sandbox.cluster.kubelet.commands.surroundings import Surroundings
 from sandbox.cluster.kubelet.commands.terminal import run_terminal
 from sandbox.cluster.kubelet.kubelet import Kubelet
+from sandbox.cluster.log_buffer import LogBuffer
 from sandbox.cluster.machinery.meta import PODS
 from sandbox.cluster.refusals import internal_error
 
@@ -31,8 +33,11 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class KubeletAccess:
-    """`contract.PodAccess` on the kubelets' programs. What a command sends goes out of its pod
-    through the network among them, if it knows the host, else straight to the Service or pod."""
+    """`contract.PodAccess` and `PodLogs` on the kubelets' programs.
+
+    What a command sends goes out of its pod through the network among them, if it knows the host,
+    else straight to the Service or pod.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class KubeletAccess:
     ) -> None:
         self._context, self._kubelet, self._backends = context, kubelet, backends
         self._pods = context.informers.for_resource(PODS)
+        self._logs = [p for p in programs if isinstance(p, PodLogs)]
         self._network = next((p for p in programs if isinstance(p, PodNetwork)), None)
 
     async def execute(
@@ -72,6 +78,11 @@ class KubeletAccess:
         if command[0] in SHELLS and len(command) == 1:
             return await run_terminal(streams, context)
         return await run_program(command, context)
+
+    def find_log(self, pod: Object, container: str) -> LogBuffer | None:
+        """Return what a container has written (`contract.PodLogs`)."""
+        found = (logs.find_log(pod, container) for logs in self._logs)
+        return next((each for each in found if each is not None), None)
 
     async def call_inside(self, pod: Object, port: int, request: Request) -> Response | None:
         """Send a request to a port from inside the pod."""

@@ -195,7 +195,7 @@ class MeshEngine:
             return self._send_to_pod(proxy, endpoint, Arrival(asked, hop, "DISABLE"))
         if endpoint.pod is None or service is None:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
-        passage.target = around.get_workload(endpoint.pod)
+        passage.target, passage.port = around.get_workload(endpoint.pod), endpoint.port
         waypoint = around.pushed.find_waypoint(service)
         if (
             waypoint is not None

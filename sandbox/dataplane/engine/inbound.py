@@ -3,12 +3,19 @@ there, and the application itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.machinery.selectors import matches_service_selector
+from sandbox.dataplane.apps.lines import format_request
 from sandbox.dataplane.apps.services import App
+from sandbox.dataplane.engine.access_logs import (
+    LoggedRequest,
+    build_access_line,
+    draw_client_address,
+    is_logging,
+)
 from sandbox.dataplane.engine.authorization import build_denial, build_facts, is_refused
 from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.mutual_tls import find_server_mode, settle_connection
@@ -26,6 +33,7 @@ from sandbox.dataplane.engine.request_context import (
 from sandbox.dataplane.engine.spans import SpanDetails, continue_trace
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import detect_protocol
+from sandbox.dataplane.telemetry import WrittenLine
 
 Apps = Callable[[str, float], App | None]
 """The application that answers in the pod with that uid at that moment; None when nothing listens.
@@ -116,6 +124,10 @@ class PodReceiver:
         operation = f"{parties.service['destination_service']}:{port}/*"
         seen = SpanDetails(own.collector, operation, "server", f"inbound|{port}||")
         hop.context.reports += span.build_spans(target, hop, reply, seen)
+        around = hop.context.around
+        if is_logging(target, "SERVER", around.pushed.mesh, around.telemetries):
+            logged = _describe_arrival(parties, port, hop, span.call.headers, refused=refused)
+            hop.context.reports.append(build_access_line(target, hop, reply, logged))
         return reply
 
     def call_app(self, target: Workload, port: int, hop: Hop) -> Reply:
@@ -127,7 +139,32 @@ class PodReceiver:
         def ask(call: Call, now: float, patience: float) -> Reply:
             return self._send(target, Hop(hop.context, call, now, now + patience))
 
-        return app.answer(hop.call, hop.now, ask)
+        reply = app.answer(hop.call, hop.now, ask)
+        if text := format_request(app, hop.call, reply):
+            hop.context.reports.append(WrittenLine(target.uid, "", text))
+        return reply
+
+
+def _describe_arrival(
+    parties: Parties, port: int, hop: Hop, headers: Mapping[str, str], *, refused: bool
+) -> LoggedRequest:
+    """Return what the access log of a server's sidecar says of a request."""
+    target = parties.destination
+    assert target is not None
+    place = f"{target.address}:{port}"
+    host = parties.service.get("destination_service", "unknown")
+    encrypted = parties.policy == "mutual_tls"
+    return LoggedRequest(
+        upstream="" if refused else place,
+        cluster=f"inbound|{port}||",
+        local=place,
+        remote=draw_client_address(hop, parties.source),
+        server_name=f"outbound_.{port}_._.{host}" if encrypted else "-",
+        route="default",
+        headers=headers,
+        # The sidecar's own connections to its application come from here (Istio).
+        sent_from="127.0.0.6",
+    )
 
 
 def find_oldest_service(context: RequestContext, target: Workload, port: int) -> Object | None:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.cluster.contract import Object
+from sandbox.dataplane.engine.access_logs import (
+    LoggedRequest,
+    build_access_line,
+    build_connection_line,
+    draw_client_address,
+    is_logging,
+)
 from sandbox.dataplane.engine.messages import Reply
 from sandbox.dataplane.engine.request_context import (
     Hop,
@@ -35,6 +43,8 @@ class ProxiedRequest:
     decision: Decision
     span: SpanContext
     target: Workload | None = None
+    port: int = 0
+    """The endpoint's."""
 
 
 def report_request(passage: ProxiedRequest, hop: Hop, reply: Reply) -> None:
@@ -62,6 +72,28 @@ def report_request(passage: ProxiedRequest, hop: Hop, reply: Reply) -> None:
         decision.cluster,
     )
     hop.context.reports += passage.span.build_spans(proxy, hop, reply, seen)
+    _log_request(passage, hop, reply, asked)
+
+
+def _log_request(passage: ProxiedRequest, hop: Hop, reply: Reply, asked: Object | None) -> None:
+    """Add the access log line of an Envoy that sends a request on, if it logs."""
+    proxy, decision, around = passage.proxy, passage.decision, hop.context.around
+    side = "SERVER" if proxy.kind == "waypoint" else "CLIENT"
+    if not is_logging(proxy, side, around.pushed.mesh, around.telemetries):
+        return
+    cluster = parse_cluster_name(decision.cluster)
+    address = asked["spec"].get("clusterIP", "") if asked and proxy.kind == "sidecar" else ""
+    target = passage.target
+    seen = LoggedRequest(
+        upstream=f"{target.address}:{passage.port or hop.call.port}" if target else "",
+        cluster=decision.cluster or "-",
+        local=f"{address or proxy.address}:{hop.call.port}",
+        remote=draw_client_address(hop, None if proxy.kind == "gateway" else passage.source),
+        route=decision.route or ("default" if cluster else "-"),
+        headers=passage.span.call.headers,
+        sent_from=proxy.address,
+    )
+    hop.context.reports.append(build_access_line(proxy, hop, reply, seen))
 
 
 def report_tcp(passage: ProxiedRequest, hop: Hop, reply: Reply) -> None:
@@ -80,6 +112,7 @@ def report_connection(reporter: str, parties: Parties, hop: Hop, reply: Reply) -
     ztunnel = hop.context.around.ztunnels.get(side.node if side else "")
     if ztunnel:
         hop.context.reports.append(build_tcp_report(ztunnel, reporter, parties, hop, reply))
+        hop.context.reports.append(build_connection_line(ztunnel, reporter, parties, hop, reply))
 
 
 def get_span_reporting(proxy: Workload, context: RequestContext) -> SpanReporting:

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sandbox.cluster.contract import Object
+from sandbox.cluster.log_buffer import LogBook
 from sandbox.dataplane.engine.mesh_state import MeshState
 from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.telemetry_rules import find_disabled_metrics
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import get_hostname
-from sandbox.dataplane.telemetry import HttpReport, TcpReport, Telemetry
+from sandbox.dataplane.telemetry import HttpReport, TcpReport, Telemetry, WrittenLine
 from sandbox.observability.sources import Span
 
 NOBODY = "unknown"
@@ -31,7 +32,7 @@ class RequestContext:
 
     chance: random.Random
     around: MeshState
-    reports: list[HttpReport | TcpReport | Span] = field(default_factory=list)
+    reports: list[HttpReport | TcpReport | WrittenLine | Span] = field(default_factory=list)
     started: tuple[float, float] = (0.0, 0.0)
     """When the request set out, by the simulated clock and by the wall's."""
 
@@ -45,7 +46,7 @@ class RequestContext:
         """Return a small time around that median, in seconds."""
         return milliseconds / 1000 * self.chance.lognormvariate(0, 0.3)
 
-    def publish_reports(self, telemetry: Telemetry) -> None:
+    def publish_reports(self, telemetry: Telemetry, logs: LogBook) -> None:
         """Pass the reports on, now that the request is over: they count from now on."""
         for report in self.reports:
             match report:
@@ -53,6 +54,8 @@ class RequestContext:
                     telemetry.count_request(report)
                 case TcpReport():
                     telemetry.count_connection(report)
+                case WrittenLine():
+                    logs.open(report.pod, report.container).write(report.text)
                 case Span():
                     telemetry.publish_span(report)
 

@@ -6,6 +6,7 @@ import json
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Client, Object, Request, Response
+from sandbox.cluster.log_buffer import LogBook, LogBuffer
 from sandbox.cluster.machinery.informer import Informer, Listener
 from sandbox.cluster.machinery.meta import CONFIG_MAPS, CRDS, NAMESPACES, NODES, PODS
 from sandbox.cluster.machinery.served_types import ServedTypes
@@ -13,6 +14,7 @@ from sandbox.cluster.machinery.work_queue import WorkQueue
 from sandbox.istio.istiod import injection
 from sandbox.istio.istiod.gateways import GatewayController
 from sandbox.istio.istiod.leader_election import LEASE_SECONDS, LeaderElection
+from sandbox.istio.istiod.log import CONTAINER, IstiodLog
 from sandbox.istio.istiod.mesh_configuration import (
     IstiodIdentity,
     MeshConfiguration,
@@ -50,6 +52,7 @@ class Istiod:
     def __init__(self, clock: Clock, *, lease_seconds: float = LEASE_SECONDS) -> None:
         self._clock = clock
         self._claims = LeaderElection(clock, lease_seconds)
+        self._logs = LogBook(clock)
 
     def runs_in(self, pod: Object) -> bool:
         """Tell whether the pod is an istiod."""
@@ -57,18 +60,28 @@ class Istiod:
 
     async def start(self, pod: Object, client: Client) -> RunningIstiod:
         """Read the configuration and start to work; return once webhooks can be answered."""
-        running = RunningIstiod(read_identity(pod), client, self._clock, self._claims)
+        log = IstiodLog(self._logs.open(pod["metadata"]["uid"], CONTAINER), self._clock)
+        running = RunningIstiod(read_identity(pod), client, self._clock, self._claims, log)
         await running.start_background_tasks()
         return running
+
+    def find_log(self, pod: Object, container: str) -> LogBuffer | None:
+        """Return what an istiod has written (`contract.PodLogs`)."""
+        return self._logs.find(pod["metadata"]["uid"], container)
 
 
 class RunningIstiod:
     """One istiod in one pod."""
 
     def __init__(
-        self, me: IstiodIdentity, client: Client, clock: Clock, claims: LeaderElection
+        self,
+        me: IstiodIdentity,
+        client: Client,
+        clock: Clock,
+        claims: LeaderElection,
+        log: IstiodLog,
     ) -> None:
-        self.me = me
+        self.me, self._log = me, log
         self._client = client.acting_as(MANAGER)
         self._clock, self._claims = clock, claims
         self._tasks = Tasks()
@@ -100,6 +113,7 @@ class RunningIstiod:
     async def start_background_tasks(self) -> None:
         """Create or read the certificate authority, read the mesh configuration, start the work."""
         self._claims.mark_started(self.me.pod)
+        self._log.info("", f"Istiod {self.me.version} starts, revision {self.me.revision}")
         self._root = await ensure_root_certificate(self._client, self.me)
         maps = [await self._client.get(CONFIG_MAPS, name, self.me.namespace) for name in _MESH_MAPS]
         self._gateways.mesh = self._mesh = read_mesh_configuration(self.me, maps[0], maps[1])
@@ -146,11 +160,14 @@ class RunningIstiod:
                 n.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "v1.0.0")
                 for n in nodes
             ]
+            self._log.report_injection(request.body)
             return _build_json_response(
                 injection.answer_injection_review(request.body, self._mesh, kubelets)
             )
         if request.path.startswith("/validate"):
-            return _build_json_response(webhook.answer_validation_review(request.body))
+            answer = webhook.answer_validation_review(request.body)
+            self._log.report_validation(answer)
+            return _build_json_response(answer)
         return Response(404, b"404 page not found\n")
 
     def _answer_monitoring(self, request: Request) -> Response:
@@ -166,6 +183,7 @@ class RunningIstiod:
 
     async def _run_election(self) -> None:
         await self._claims.wait_for_leadership(self._client, self.me)
+        self._log.info("", f"leader election lock obtained: {self.me.pod}")
         # What came up to now was left to the istiod that led.
         self._leads = self._gateways.leads = True
         self._queue.add(*(WorkKey("namespace", "", name) for _, name in self._namespaces.objects))
@@ -228,6 +246,7 @@ class RunningIstiod:
         if injector is None:
             fresh = MeshConfiguration(self.me, fresh.config, before.values)
         if fresh != before:
+            self._log.info("", "mesh configuration updated")
             self._gateways.mesh = self._mesh = fresh
             self._gateways.enqueue_all()
 

@@ -9,8 +9,10 @@ import time
 import aiohttp
 import pytest
 
-from sandbox.cluster.contract import Client, Ref, Response
+from sandbox.clock import Clock
+from sandbox.cluster.contract import Client, Object, Ref, Response
 from sandbox.cluster.faults import ApiFault, Effect
+from sandbox.cluster.log_buffer import LogBuffer
 from sandbox.cluster.server import ApiServer
 from tests.sandbox.cluster.api.backends import Backends
 from tests.sandbox.cluster.api.objects import config_map, pod, service
@@ -187,8 +189,10 @@ async def test_logs_wait_for_the_container(
     """Before it runs there is a 400 in the kubelet's words; afterwards what it wrote."""
 
     class Logs:
-        async def logs(self, namespace: str, pod: str, container: str, query: object) -> bytes:
-            return f"{namespace}/{pod}/{container}".encode()
+        def find_log(self, pod: Object, container: str) -> LogBuffer:
+            log = LogBuffer(Clock())
+            log.write(f"{pod['metadata']['name']}/{container}")
+            return log
 
     server.logs = Logs()
     await client.create(pod(namespace="default"))
@@ -197,7 +201,7 @@ async def test_logs_wait_for_the_container(
     running = {"name": "main", "state": {"running": {}}, "ready": True, "restartCount": 0}
     await embedded.patch(f"{path}/status", {"status": {"containerStatuses": [running]}})
     assert early.message == 'container "main" in pod "p" is waiting to start: ContainerCreating'
-    assert (await embedded.get(f"{path}/log")).body == "default/p/main"
+    assert (await embedded.get(f"{path}/log")).body == "p/main\n"
 
 
 async def test_events_are_served_in_both_forms(embedded: Cluster) -> None:

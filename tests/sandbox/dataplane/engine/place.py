@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.clock import Clock
 from sandbox.cluster.contract import Object
+from sandbox.cluster.log_buffer import LogBook
 from sandbox.dataplane.apps.services import App, create_app
 from sandbox.dataplane.engine.engine import MeshEngine
 from sandbox.dataplane.engine.mesh_state import MeshState
@@ -101,6 +103,7 @@ class Place:
     def __post_init__(self) -> None:
         self.chance = random.Random(7)
         self.telemetry, self.spans = Telemetry(), list[Span]()
+        self.logs = LogBook(Clock())
         self.telemetry.subscribe(self.spans.append)
         self.silent: set[str] = set()
         self.engine = MeshEngine(self._app)
@@ -189,7 +192,7 @@ class Place:
         reply = self.engine.receive_from_outside(
             self.around.get_workload(found), port, Hop(context, call, self.now)
         )
-        context.publish_reports(self.telemetry)
+        context.publish_reports(self.telemetry, self.logs)
         self.now = reply.end
         return reply
 
