@@ -207,6 +207,8 @@ async def look(terminal: Terminal) -> None:
     await terminal.type(
         "istioctl proxy-status -n bookinfo", r"ratings-v1-\S+\.bookinfo +Kubernetes"
     )
+    # Asked at itself, because the page may be answered by the reviews without stars.
+    await terminal.type(f"kubectl exec {RATINGS} -- curl -s localhost:9080/ratings/0", "Reviewer1")
     await terminal.type("kubectl logs deploy/ratings-v1 -n bookinfo -c ratings", "GET /ratings/0")
     await terminal.type("kubectl logs deploy/istiod -n istio-system --tail=5", "info")
     await terminal.type("kubectl logs -n bookinfo -l app=details --all-containers", "Envoy proxy")

@@ -7,6 +7,7 @@ from sandbox.istio.ctl import (
     dashboard,
     install,
     precheck,
+    proxy_config,
     proxy_status,
     uninstall,
     version,
@@ -142,6 +143,7 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
             "Commands related to Istio configuration profiles",
             commands=_build_profile_commands(),
         ),
+        proxy_config.build_proxy_config_command(),
         proxy_status.build_proxy_status_command(),
         CobraCommand(
             "uninstall",
