@@ -145,12 +145,7 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
         ),
         proxy_config.build_proxy_config_command(),
         proxy_status.build_proxy_status_command(),
-        CobraCommand(
-            "uninstall",
-            "Uninstall Istio from a cluster",
-            uninstall.uninstall_control_plane,
-            flags=_UNINSTALL_FLAGS,
-        ),
+        _build_uninstall_command(),
         _build_install_command("upgrade", "Upgrade Istio control plane in-place"),
         CobraCommand(
             "verify-install",
@@ -169,6 +164,15 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
         "their Istio mesh."
     )
     return CobraCommand("istioctl", summary, flags=flags, commands=known)
+
+
+def _build_uninstall_command() -> CobraCommand:
+    return CobraCommand(
+        "uninstall",
+        "Uninstall Istio from a cluster",
+        uninstall.uninstall_control_plane,
+        flags=_UNINSTALL_FLAGS,
+    )
 
 
 def _build_install_command(name: str, short: str, *aliases: str) -> CobraCommand:

@@ -5,6 +5,7 @@ The real command forwards connections; here each request goes through the API se
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -98,6 +99,9 @@ def open_dashboard(run: IstioctlInvocation) -> int:
     else:
         run.streams.stdout.write("skipping opening a browser")
         run.streams.stdout.flush()
+    # Also where whoever started it ignores the signal, as shells do for what runs behind.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
     try:

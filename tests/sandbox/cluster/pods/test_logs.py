@@ -63,10 +63,12 @@ async def test_the_whole_log_and_parts(kubectl: Run) -> None:
 async def test_following(world: World, writer: Writer, tmp_path: Path) -> None:
     """New lines arrive as they are written; the stream ends with the pod."""
     pod = (await world.pods("web"))[0]["metadata"]["name"]
+    user = world.cluster.build_kubeconfig()["users"][0]["user"]
+    headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
     url = f"{world.cluster.url}/api/v1/namespaces/demo/pods/{pod}/log?follow=true&tailLines=1"
     async with (
         asyncio.timeout(20),
-        aiohttp.ClientSession() as client,
+        aiohttp.ClientSession(headers=headers) as client,
         client.get(url) as answer,
     ):
         assert await answer.content.readline() == b"line 3\n"
