@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from bot.cluster import KubernetesCluster
 from bot.engine import CommandRouter, Maintenance
@@ -17,6 +19,40 @@ from bot.slack.inbound.http_mode import HttpReceiver
 from bot.slack.inbound.listeners import Listeners
 from bot.slack.inbound.socket_mode import SocketModeReceiver
 from bot.slack.outbound.channel_messages import SlackChannelMessages
+
+CLUSTER_SECONDS = 1.5
+"""Seconds that the cluster gets to answer; less than a check may take."""
+CLUSTER_PAUSE = 10.0
+"""Seconds for which an answer of the cluster counts: probes come more often."""
+
+
+class ClusterCheck:
+    """Whether the API server answers, asked for its version, and takes the bot's credentials.
+
+    It is told and counts for nothing: a restart mends no cluster, and while it is away the bot
+    takes commands and says so.
+    """
+
+    def __init__(self, cluster: KubernetesCluster) -> None:
+        self._cluster = cluster
+        self._last = ComponentHealth("cluster", True)
+        self._asked = float("-inf")
+
+    async def check_cluster(self) -> ComponentHealth:
+        """Return what the cluster answered within the last seconds."""
+        if time.monotonic() - self._asked > CLUSTER_PAUSE:
+            self._last = ComponentHealth("cluster", *await self._ask())
+            self._asked = time.monotonic()
+        return self._last
+
+    async def _ask(self) -> tuple[bool, str]:
+        try:
+            async with asyncio.timeout(CLUSTER_SECONDS):
+                return True, await self._cluster.probe_version()
+        except TimeoutError:
+            return False, f"no answer from {self._cluster.host} within {CLUSTER_SECONDS:g} s"
+        except MeshbotError as problem:
+            return False, str(problem)
 
 
 @dataclass(frozen=True)
@@ -32,6 +68,11 @@ class BotHealth:
     link: SocketModeReceiver | HttpReceiver
     slot_runner: SlotRunner
 
+    @cached_property
+    def cluster_check(self) -> ClusterCheck:
+        """The check of the cluster, which remembers its last answer."""
+        return ClusterCheck(self.cluster)
+
     @property
     def checks(self) -> list[Check]:
         """The checks that probes are answered from."""
@@ -42,6 +83,7 @@ class BotHealth:
             self.check_replica,
             self.check_commands,
             self.check_messages,
+            self.cluster_check.check_cluster,
         ]
 
     @property

@@ -9,6 +9,7 @@ MeshbotError
 │   ├── Throttled        429: worth trying again after `retry_after` seconds
 │   ├── Unreadable       answered, but more, longer or otherwise packed than is read
 │   ├── Forbidden        403: the cluster's administrator must grant it
+│   │   └── Unauthorized 401: whoever runs the bot must renew its credentials
 │   ├── NotFound         404
 │   ├── Conflict         409: another field manager or a newer version of the object
 │   └── Rejected         any other 4xx: what was sent is wrong
@@ -72,10 +73,14 @@ class Unreadable(ClusterError):
 
 
 class Forbidden(ClusterError):
-    """401 or 403; `acting_as` is the user as whom the cluster was asked, "" for the bot's own
-    account."""
+    """403; `acting_as` is the user as whom the cluster was asked, "" for the bot's own account."""
 
     acting_as: str = ""
+
+
+class Unauthorized(Forbidden):
+    """401, or credentials that cannot be had: they were read anew once, to no avail. No right is
+    missing."""
 
 
 class NotFound(ClusterError):

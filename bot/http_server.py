@@ -22,6 +22,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
+from bot.listening import EVERY, open_socket
 from bot.metrics import Metric, counter
 
 BACKLOG = 128
@@ -294,6 +295,10 @@ def _is_own_fault(record: logging.LogRecord) -> bool:
 
 async def _open_sockets(host: str, port: int) -> list[socket.socket]:
     """Return sockets that listen on each address of the host, all on the same port."""
+    if host == EVERY:
+        every = open_socket(port, BACKLOG)
+        every.setblocking(False)
+        return [every]
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     opened: list[socket.socket] = []

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from bot.catalog import Catalog
-from bot.cluster import KubernetesCluster, RetryPolicy, connect
+from bot.cluster import KubernetesCluster, RetryPolicy, connect, find_kubeconfig
 from bot.engine import AccessPolicy, SlotExecutor
 from bot.engine.access.policy import OwnNamespaces, assign_roles, find_reserved_steps
 from bot.engine.access.protected import find_protected_namespaces
@@ -79,6 +79,7 @@ async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesC
         in_cluster=chosen.in_cluster,
         seconds=chosen.request_timeout,
         retry_policy=RetryPolicy(total=chosen.patience),
+        strict=chosen.strict_certificates,
     )
     stack.push_async_callback(api.close)
     return KubernetesCluster(api)
@@ -91,13 +92,13 @@ async def open_mesh(settings: Settings) -> Istioctl:
             "istio.home: name the directory of an unpacked Istio release (MESHBOT_ISTIO__HOME)"
         )
     chosen = settings.cluster
-    extra = (
-        {} if chosen.kubeconfig or chosen.in_cluster else {"KUBECONFIG": find_default_kubeconfig()}
-    )
+    extra: dict[str, str] = {}
     if not chosen.in_cluster:
-        kubeconfig = chosen.kubeconfig or Path(find_default_kubeconfig())
+        place = find_kubeconfig(chosen.kubeconfig)
+        extra = {} if chosen.kubeconfig else {"KUBECONFIG": place}
+        files = [Path(each) for each in place.split(os.pathsep)]
         extra |= await asyncio.to_thread(
-            select_plugin_environment, kubeconfig, chosen.context, os.environ
+            select_plugin_environment, files, chosen.context, os.environ
         )
     mesh = Istioctl(
         settings.istio.home,
@@ -108,11 +109,6 @@ async def open_mesh(settings: Settings) -> Istioctl:
     )
     await mesh.open()
     return mesh
-
-
-def find_default_kubeconfig() -> str:
-    """Return the path of the kubeconfig that kubectl would use."""
-    return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
 
 
 def build_traffic(cluster: KubernetesCluster, ledger: Ledger) -> Streams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -15,12 +16,14 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot import bot_health
 from bot.app import Bot
 from bot.errors import SettingsError
 from bot.health import ComponentHealth, HealthServer
 from bot.health.exposition import render_metrics
 from bot.messages import CHANNEL, Message
 from bot.metrics import Histogram, Metric, counter
+from bot.settings import HealthSettings
 from tests.scenarios.stage import Stage, playing, words
 
 
@@ -31,11 +34,11 @@ def free() -> int:
         return int(found.getsockname()[1])
 
 
-async def asked(port: int, path: str) -> tuple[int, Any]:
+async def asked(port: int, path: str, where: str = "127.0.0.1") -> tuple[int, Any]:
     """Status and body of a request."""
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{port}{path}") as answer,
+        session.get(f"http://{where}:{port}{path}") as answer,
     ):
         text = await answer.text()
         return answer.status, (
@@ -173,6 +176,52 @@ async def test_a_port_that_is_taken_is_said() -> None:
         taken.listen()
         with pytest.raises(SettingsError, match=r"health\.port"):
             await HealthServer([], []).start("127.0.0.1", taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1", "[::1]"])
+async def test_probes_are_answered_in_either_family(where: str) -> None:
+    """By default one port for both: pods have an address of IPv6 alone, or of IPv4, or both."""
+    if where == "[::1]" and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    server = HealthServer([], [])
+    await server.start(HealthSettings().host, 0)
+    assert (await asked(server.port, "/healthz", where))[0] == 200
+    await server.close()
+
+
+async def test_a_machine_without_ipv6_is_listened_on_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kernels and containers may lack a whole family, and say so in one of two ways."""
+
+    def without(family: int, *_args: Any) -> Any:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    create = socket.create_server
+    monkeypatch.setattr(
+        socket,
+        "create_server",
+        lambda address, **more: without(0) if "family" in more else create(address, **more),
+    )
+    server = HealthServer([], [])
+    await server.start("::", 0)
+    assert (await asked(server.port, "/healthz"))[0] == 200
+    await server.close()
+
+
+async def test_a_cluster_that_is_away_is_told_and_restarts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both probes say what the cluster answers, and stay 200: commands are taken, and answered with
+    that."""
+    async with ward(tmp_path) as on:
+        assert (await on.ask("/readyz"))[1]["parts"]["cluster"]["ok"]
+        monkeypatch.setattr(bot_health, "CLUSTER_PAUSE", 0.0)
+        await on.stage.cluster.stop()
+        for path in ("/healthz", "/readyz"):
+            status, told = await on.ask(path)
+            assert (status, told["ok"], told["parts"]["cluster"]["ok"]) == (200, True, False)
+        assert "cannot connect to https://127.0.0.1" in told["parts"]["cluster"]["says"]
 
 
 def test_figures_are_written_as_prometheus_reads_them() -> None:

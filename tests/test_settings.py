@@ -266,11 +266,11 @@ def test_everything_wrong_is_said_at_once(here: Path) -> None:
     [
         (
             {"MESHBOT_SLAK__BOT_TOKEN": BOT},
-            "did you mean slack.bot_token (MESHBOT_SLACK__BOT_TOKEN)?",
+            "did you mean slack.bot_token (SLACK_BOT_TOKEN)?",
         ),
         (
             {"MESHBOT_SLACK_BOT_TOKEN": BOT},
-            "did you mean slack.bot_token (MESHBOT_SLACK__BOT_TOKEN)?",
+            "did you mean slack.bot_token (SLACK_BOT_TOKEN)?",
         ),
         (
             {"MESHBOT_ROLES__HOST": "U012AB3CD"},

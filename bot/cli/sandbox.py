@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ from bot.cli.arguments import MANIFEST, exclude_slack_settings
 from bot.cli.run import create_stop_event
 from bot.cli.sandbox_play import build_play_shell, read_script, wait_for_player
 from bot.cli.terminal import print_line
+from bot.cluster import find_kubeconfig
 from bot.errors import SettingsError
 from bot.settings import Settings, load_settings
 from handlers import STEPS
@@ -102,7 +104,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         await add_cluster_panel(workspace, backends, rehearsed.workshop.app_namespace, stack)
         print_line(f"channel:    {workspace.page_url}")
         kubeconfig = backends.kubeconfig
-        print_line(f"kubeconfig: {kubeconfig}   (KUBECONFIG={kubeconfig} kubectl get pods -A)")
+        typed = shlex.quote(kubeconfig)
+        print_line(f"kubeconfig: {kubeconfig}   (KUBECONFIG={typed} kubectl get pods -A)")
         await serve_until_stopped(workspace, stop)
     return 0
 
@@ -140,9 +143,7 @@ def find_real_cluster(options: argparse.Namespace) -> ClusterTarget:
 
     Raises SettingsError when no release is named.
     """
-    kubeconfig = str(
-        options.kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"
-    )
+    kubeconfig = find_kubeconfig(options.kubeconfig)
     home = str(options.istio_home or os.environ.get("ISTIO_HOME") or "")
     if not home:
         raise SettingsError(

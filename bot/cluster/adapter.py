@@ -68,6 +68,10 @@ class KubernetesCluster:
         """Return the server's version, e.g. `v1.36.3`."""
         return str((await self._api.get_json("/version")).get("gitVersion", ""))
 
+    async def probe_version(self) -> str:
+        """Return the same, asked once: an outage is not waited out."""
+        return str((await self._api.get_json_once("/version")).get("gitVersion", ""))
+
     async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         """Return one object, or None when it (or its whole type) is not there."""
         try:

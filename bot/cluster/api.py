@@ -17,6 +17,7 @@ from bot.cluster.answers import (
     build_length_error,
     read_answer,
 )
+from bot.cluster.credentials import Credentials
 from bot.cluster.failures import RetryPolicy, run_with_retries
 from bot.cluster.transport import JSON, Transport
 from bot.errors import ClusterError, Rejected, Unavailable
@@ -59,9 +60,14 @@ class Api:
     """
 
     def __init__(
-        self, client: ApiClient, *, retry_policy: RetryPolicy | None = None, seconds: float = 30.0
+        self,
+        client: ApiClient,
+        credentials: Credentials,
+        *,
+        retry_policy: RetryPolicy | None = None,
+        seconds: float = 30.0,
     ) -> None:
-        self._transport = Transport(client, seconds=seconds)
+        self._transport = Transport(client, credentials, seconds=seconds)
         self.retry_policy = retry_policy or RetryPolicy()
         self.jobs = Jobs()
 
@@ -98,6 +104,12 @@ class Api:
     async def get_json(self, path: str, query: Mapping[str, str] | None = None) -> Object:
         """GET a path and return the JSON object; tried again while the cluster is unavailable."""
         return await self.send("GET", path, query=query, repeatable=True)
+
+    async def get_json_once(self, path: str) -> Object:
+        """GET a path once, and return the JSON object; raise ClusterError for what stands now."""
+        return self._parse_object(
+            await self._send_once("GET", self._build_url(path, None), None, JSON)
+        )
 
     async def get_page(self, path: str, query: Mapping[str, str]) -> tuple[Object, int]:
         """GET a page of a list and return it with its length in bytes; tried again while the

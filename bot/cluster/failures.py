@@ -13,19 +13,35 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
-from kubernetes.aio.config import ConfigException
 
 from bot.cluster.answers import build_parse_error
-from bot.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected, Throttled, Unavailable
+from bot.errors import (
+    ClusterError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unavailable,
+)
 from bot.json_text import parse_json
-from bot.text import Text, verbatim
+from bot.masking import hide_passwords
+from bot.text import EMPTY, Text, verbatim
 
 T = TypeVar("T")
 LONGEST_MESSAGE = 1000
 """Characters of a server's message that are kept; admission webhooks can send whole documents."""
+
+
+STRICT_CODES = range(80, 94)
+"""Codes of certificates that only X509_V_FLAG_X509_STRICT refuses (OpenSSL 3, x509_vfy.h), such as
+85, a missing Authority Key Identifier: clusters that EKS and others made some years ago."""
+STRICT_VARIABLE = "MESHBOT_CLUSTER__STRICT_CERTIFICATES"
 
 
 class NeverSent(Unavailable):
@@ -61,11 +77,9 @@ def build_status_error(status: int, body: bytes, *, retry_after: str = "") -> Cl
         return Throttled(message, retry_after=_parse_retry_after(retry_after))
     if status >= 500 or status == 408:
         return Unavailable(message, status=status)
-    if status in (401, 403):
-        return Forbidden(
-            _explain_unauthorized(message) if status == 401 else message, status=status
-        )
-    kinds: dict[int, type[ClusterError]] = {404: NotFound, 409: Conflict}
+    if status == 401:
+        return Unauthorized(_explain_unauthorized(message), status=status)
+    kinds: dict[int, type[ClusterError]] = {403: Forbidden, 404: NotFound, 409: Conflict}
     return kinds.get(status, Rejected)(message, status=status)
 
 
@@ -91,6 +105,20 @@ def shorten(message: str) -> str:
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
 
 
+def read_status_message(body: bytes) -> Text:
+    """Return the message of a Kubernetes Status, empty when the body is the Service's own."""
+    if b'"Status"' not in body:
+        return EMPTY
+    try:
+        said = parse_json(body)
+    except ValueError:
+        return EMPTY
+    if not isinstance(said, dict) or said.get("kind") != "Status" or said.get("apiVersion") != "v1":
+        return EMPTY
+    message = said.get("message")
+    return verbatim(shorten(str(message))) if message else Text("the API server refused")
+
+
 def _parse_retry_after(retry_after: str) -> float:
     """Return a Retry-After in seconds: Kubernetes sends whole seconds, anything else counts
     as one second.
@@ -104,22 +132,9 @@ def build_client_error(error: Exception, host: str, seconds: float) -> ClusterEr
     `host` is the server's URL, `seconds` the time that the request was waited for.
     """
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
-        return ClusterError(
-            Text(
-                "no trusted TLS connection to {host}: {cause}",
-                host=host,
-                cause=_describe_cause(error),
-            )
-        )
-    # Before its base class ClientConnectorError: another program is to be looked at.
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return NeverSent(
-            Text(
-                "the proxy on the way to {host} is away: {cause}",
-                host=host,
-                cause=_describe_cause(error),
-            )
-        )
+        return ClusterError(_explain_tls_error(error, host))
+    if (at_the_proxy := _build_proxy_error(error, host)) is not None:
+        return at_the_proxy
     if isinstance(error, aiohttp.ClientConnectorError):
         return NeverSent(
             Text(
@@ -143,6 +158,35 @@ def build_client_error(error: Exception, host: str, seconds: float) -> ClusterEr
     )
 
 
+def _build_proxy_error(error: Exception, host: str) -> ClusterError | None:
+    """Return the error for a request that ended at the proxy on the way, whose address is not
+    shown; None for any other.
+    """
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        words = Text(
+            "the proxy on the way to {host} answered {status} ({message})",
+            host=host,
+            status=error.status,
+            message=shorten(error.message),
+        )
+        # It may itself not reach the server just now; what it refuses, it refuses again.
+        return Unavailable(words) if error.status >= 500 else ClusterError(words)
+    # A name that is not found is an error of the base class, with the name that was looked up.
+    if isinstance(error, aiohttp.ClientProxyConnectionError) or (
+        isinstance(error, aiohttp.ClientConnectorError)
+        and not isinstance(error, aiohttp.ClientSSLError)
+        and error.host != urlsplit(host).hostname
+    ):
+        return NeverSent(
+            Text(
+                "the proxy on the way to {host} is away: {cause}",
+                host=host,
+                cause=_describe_cause(error),
+            )
+        )
+    return None
+
+
 @contextmanager
 def translate_errors(host: str, waited: float, *, source: str = "") -> Iterator[None]:
     """Raise the client's errors as ClusterError; `host` is the server's URL, `waited` the time
@@ -156,10 +200,23 @@ def translate_errors(host: str, waited: float, *, source: str = "") -> Iterator[
         ):
             raise build_parse_error(error.__cause__, source or host) from error
         raise build_client_error(error, host, waited) from error
-    except ConfigException as error:
-        raise Forbidden(
-            Text("the credentials for {host} cannot be read: {error}", host=host, error=str(error))
-        ) from error
+
+
+def _explain_tls_error(error: Exception, host: str) -> Text:
+    """Return why there is no trusted connection; a certificate that only Python's strict mode
+    refuses comes with the setting that accepts it.
+    """
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+    cause = _describe_cause(error)
+    if isinstance(inner, ssl.SSLCertVerificationError) and inner.verify_code in STRICT_CODES:
+        return Text(
+            "no trusted TLS connection to {host}: {cause}. Only the strict check of Python 3.13 "
+            "and newer refuses that: {variable}=false leaves it out.",
+            host=host,
+            cause=cause,
+            variable=STRICT_VARIABLE,
+        )
+    return Text("no trusted TLS connection to {host}: {cause}", host=host, cause=cause)
 
 
 def _describe_cause(error: BaseException) -> str:
@@ -168,7 +225,7 @@ def _describe_cause(error: BaseException) -> str:
         return str(getattr(inner, "verify_message", "") or inner.reason or inner)
     if isinstance(inner, OSError) and inner.errno is not None and inner.errno in errno.errorcode:
         return os.strerror(inner.errno)
-    return str(inner) or type(inner).__name__
+    return hide_passwords(str(inner)) or type(inner).__name__
 
 
 async def run_with_retries(

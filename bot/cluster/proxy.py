@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bot.cluster.answers import AnswerLimits
 from bot.cluster.api import Api, quote_segment
-from bot.cluster.failures import shorten
-from bot.errors import Forbidden, Unavailable
-from bot.json_text import parse_json
+from bot.cluster.failures import build_status_error, read_status_message
+from bot.errors import Unavailable
 from bot.ports import HttpRequest, HttpResponse
-from bot.text import EMPTY, Text, verbatim
+from bot.text import EMPTY
 
 
 class ServiceProxy:
@@ -35,24 +34,10 @@ class ServiceProxy:
         # The Service's own errors are answers too; only a Status comes from the API server.
         refused = read_status_message(body) if status >= 400 else EMPTY
         if refused and status in (401, 403):
-            raise self._api.add_identity(Forbidden(refused, status=status))
+            raise self._api.add_identity(build_status_error(status, body))
         if refused:
             raise Unavailable(refused, status=status)
         return HttpResponse(status, join_headers(headers), body)
-
-
-def read_status_message(body: bytes) -> Text:
-    """Return the message of a Kubernetes Status, empty when the body is the Service's own."""
-    if b'"Status"' not in body:
-        return EMPTY
-    try:
-        said = parse_json(body)
-    except ValueError:
-        return EMPTY
-    if not isinstance(said, dict) or said.get("kind") != "Status" or said.get("apiVersion") != "v1":
-        return EMPTY
-    message = said.get("message")
-    return verbatim(shorten(str(message))) if message else Text("the API server refused")
 
 
 def join_headers(headers: list[tuple[str, str]]) -> dict[str, str]:

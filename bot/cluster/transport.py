@@ -17,11 +17,12 @@ from bot.cluster.answers import (
     MOST_REFUSAL,
     AnswerLimits,
     build_slow_error,
-    read_answer,
     read_beginning,
 )
-from bot.cluster.failures import build_status_error, translate_errors
-from bot.errors import ClusterError, Forbidden, Unavailable
+from bot.cluster.credentials import Credentials
+from bot.cluster.failures import build_status_error, read_status_message, translate_errors
+from bot.cluster.plain_session import PlainSession, abort_response
+from bot.errors import ClusterError, Forbidden, Unauthorized, Unavailable
 from bot.metrics import Metric, counter
 from bot.ports import Identity
 
@@ -29,6 +30,7 @@ JSON = "application/json"
 APPLY_PATCH = "application/apply-patch+yaml"
 """Server-side apply (Kubernetes 1.22 and newer). The server reads the body as YAML, which JSON is,
 but for one thing: JSON writes what is beyond 16 bits as two escapes, and YAML takes neither."""
+UNAUTHORIZED = 401
 UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON allows as they are and YAML does not."""
 
@@ -47,12 +49,18 @@ class Transport:
     """
 
     def __init__(
-        self, client: ApiClient, *, seconds: float, identity: Identity | None = None
+        self,
+        client: ApiClient,
+        credentials: Credentials,
+        *,
+        seconds: float,
+        identity: Identity | None = None,
     ) -> None:
         self._client: Any = client
+        self._credentials = credentials
         self._seconds, self._identity = seconds, identity
         self._answered: Counter[tuple[str, str]] = Counter()
-        self._cookieless: aiohttp.ClientSession | None = None
+        self._plain = PlainSession(client, self._answered)
 
     @property
     def host(self) -> str:
@@ -79,12 +87,11 @@ class Transport:
 
     def acting_as(self, identity: Identity) -> Transport:
         """Return a transport over the same client that impersonates this identity."""
-        return Transport(self._client, seconds=self._seconds, identity=identity)
+        return Transport(self._client, self._credentials, seconds=self._seconds, identity=identity)
 
     async def close(self) -> None:
         """Close the connections, except those of another transport that this one shares."""
-        if self._cookieless is not None:
-            await self._cookieless.close()
+        await self._plain.close()
         if self._identity is None:
             await self._client.close()
 
@@ -110,13 +117,7 @@ class Transport:
         response: aiohttp.ClientResponse | None = None
         try:
             with translate_errors(self.host, waited):
-                await self._authenticate(headers, method, url, body)
-                # One number or a ClientTimeout: the tuple that the client documents is a TypeError
-                # in aiohttp (kubernetes 37.0).
-                answer = await self._client.rest_client.request(
-                    method, url, headers=headers, body=body, _request_timeout=limit or self._seconds
-                )
-                response = answer.response
+                response = await self._request(method, url, headers, body, limit or self._seconds)
                 await self._check_status(method, response)
                 try:
                     yield response
@@ -126,13 +127,41 @@ class Transport:
                     began = build_slow_error(self.host, self._seconds).message
                     raise Unavailable(began) from error
         except ClusterError as error:
-            # A Forbidden without an answer means credentials that cannot be read: nothing was sent.
-            if response is None and not isinstance(error, Forbidden):
+            # Without credentials nothing was sent.
+            if response is None and not isinstance(error, Unauthorized):
                 self._answered[method, "none"] += 1
             raise
         finally:
             if response is not None:
-                _abort_response(response)
+                abort_response(response)
+
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        headers: CIMultiDict[str],
+        body: Any,
+        # The tuple that the client documents is a TypeError in aiohttp (kubernetes 37.0).
+        patience: float | aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        """Send a request, and once more when the credentials are refused and there are newer
+        ones: whatever was refused with 401 was not carried out.
+        """
+        send, options = self._client.rest_client.request, {"_request_timeout": patience}
+        used = await self._credentials.sign(headers)
+        answer = await send(method, url, headers=headers, body=body, **options)
+        if answer.response.status == UNAUTHORIZED:
+            try:
+                renewed = await self._credentials.renew(used)
+            except Unauthorized:
+                abort_response(answer.response)
+                raise
+            if renewed:
+                abort_response(answer.response)
+                await self._credentials.sign(headers)
+                answer = await send(method, url, headers=headers, body=body, **options)
+        response: aiohttp.ClientResponse = answer.response
+        return response
 
     async def send_raw(
         self,
@@ -150,41 +179,20 @@ class Transport:
         limits.
         """
         url, sent = f"{self.host}{path}", self._build_headers(headers)
-        configuration = self._client.configuration
-        with translate_errors(self.host, limits.seconds, source=limits.source):
-            await self._authenticate(sent, method, url, None)
-            async with self._get_plain_session().request(
-                method,
-                url,
-                headers=sent,
-                data=body or None,
-                timeout=aiohttp.ClientTimeout(total=limits.seconds),
-                # A redirect is the Service's answer: a login may send its cookie with one.
-                allow_redirects=False,
-                server_hostname=configuration.tls_server_name or None,
-                proxy=configuration.proxy or None,
-            ) as answer:
-                self._answered[method, str(answer.status)] += 1
-                try:
-                    content = await read_answer(answer, limits.source, limits.most)
-                except TimeoutError as error:
-                    raise build_slow_error(limits.source, limits.seconds, answer.status) from error
-                finally:
-                    # What was not read to its end would be read on.
-                    if not answer.content.is_eof():
-                        _abort_response(answer)
-                return answer.status, list(answer.headers.items()), content
+        used = await self._credentials.sign(sent)
+        status, found, content = await self._plain.send(method, url, sent, body, limits)
+        # The Service's own 401 is an answer; only a Status comes from the API server.
+        refused = status == UNAUTHORIZED and bool(read_status_message(content))
+        if refused and await self._credentials.renew(used):
+            await self._credentials.sign(sent)
+            status, found, content = await self._plain.send(method, url, sent, body, limits)
+        return status, found, content
 
     def add_identity(self, error: ClusterError) -> ClusterError:
         """Return the error; a Forbidden is given the name of the impersonated user."""
         if isinstance(error, Forbidden) and self._identity is not None:
             error.acting_as = self._identity.user
         return error
-
-    async def _authenticate(
-        self, headers: CIMultiDict[str], method: str, url: str, body: Any
-    ) -> None:
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
 
     async def _check_status(self, method: str, response: aiohttp.ClientResponse) -> None:
         """Count the answer; raise ClusterError when it is a refusal."""
@@ -206,25 +214,3 @@ class Transport:
             for group in self._identity.groups:
                 headers.add("Impersonate-Group", group)
         return headers
-
-    def _get_plain_session(self) -> aiohttp.ClientSession:
-        """Return a session without cookies: the answers to one user must not affect the requests
-        of another.
-        """
-        if self._cookieless is None:
-            connector = self._client.rest_client._create_connector()
-            trust = (self._client.configuration.client_session_kwargs or {}).get("trust_env", True)
-            jar = aiohttp.DummyCookieJar()
-            self._cookieless = aiohttp.ClientSession(
-                connector=connector, cookie_jar=jar, trust_env=trust
-            )
-        return self._cookieless
-
-
-def _abort_response(response: aiohttp.ClientResponse) -> None:
-    """Close a response, and abort its connection first: over TLS, closing a watch that goes
-    on would wait for the server to close it.
-    """
-    if response.connection is not None and response.connection.transport is not None:
-        response.connection.transport.abort()
-    response.close()

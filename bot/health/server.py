@@ -3,7 +3,7 @@
 A port that Slack can reach must not show metrics. `/healthz` fails only for what a
 restart fixes; whatever else is wrong it says and answers 200, for a bot that is
 restarted because Slack is away for a moment is away longer. `/readyz` fails while
-commands cannot be served.
+commands cannot be served; while only the cluster is away they can, with that as the answer.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from aiohttp import web
 from bot.errors import SettingsError
 from bot.health.exposition import render_metrics
 from bot.http_server import LimitedServer, ServerLimits
+from bot.listening import show_address
 from bot.metrics import Source
 
 CHECK_SECONDS = 2.0
@@ -72,9 +73,11 @@ class HealthServer:
         try:
             await self._server.start(host, port)
         except OSError as problem:
-            words = f"cannot listen on {host}:{port} ({problem.strerror or problem})"
+            where = show_address(host, port)
+            words = f"cannot listen on {where} ({problem.strerror or problem})"
             raise SettingsError(
-                f"health.port: {words}; choose another port, or 0 for none"
+                f"health.port: {words}; choose another port (MESHBOT_HEALTH__PORT), or 0 for "
+                "none, or another address (MESHBOT_HEALTH__HOST)"
             ) from problem
 
     async def close(self) -> None:

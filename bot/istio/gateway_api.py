@@ -35,9 +35,9 @@ def load_bundle(setting: Path | None, home: Path) -> list[Object]:
         raise UserError(
             Text("There are no Gateway API CRDs at {place}.", place=str(place)),
             Text(
-                "Put standard-install.yaml from {url} there, or name another place "
-                "in the setting gateway_api.",
+                "Put standard-install.yaml from {url} there, or name another place in {variable}.",
                 url=RELEASES,
+                variable="MESHBOT_ISTIO__GATEWAY_API",
             ),
         )
     try:

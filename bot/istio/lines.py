@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bot.masking import hide_passwords
+
 LONGEST_LINE = 2000
 """Characters of one line that are kept."""
 
@@ -24,7 +26,9 @@ def clean_line(line: str) -> str:
     """
     # A progress bar writes over its line: what follows the last return is what stays.
     shown = _ANSI.sub("", line.rstrip("\r\n")).rpartition("\r")[2]
-    shown = _CONTROL.sub("", shown)
+    # It repeats the address of a proxy that it cannot parse, password included; looked for in more
+    # than is kept, so that no password is cut in two.
+    shown = hide_passwords(_CONTROL.sub("", shown)[: 2 * LONGEST_LINE])
     return shown if len(shown) <= LONGEST_LINE else shown[: LONGEST_LINE - 1] + "…"
 
 

@@ -4,7 +4,7 @@ from a program (EKS, GKE, AKS).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +19,34 @@ NAMES = frozenset(
 
 
 def select_plugin_environment(
-    kubeconfig: Path, context: str | None, environment: Mapping[str, str]
+    kubeconfigs: Iterable[Path], context: str | None, environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the variables that a credential plugin needs; none when the kubeconfig's user
-    has no such program. Reads the file.
+    """Return the variables that a credential plugin needs; none when the user of the kubeconfigs,
+    which count as one, has no such program. Reads the files.
     """
-    try:
-        config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        # Whoever connects with this file says what is wrong with it.
-        return {}
-    if not isinstance(config, dict) or "exec" not in _find_user(
-        config, context or str(config.get("current-context"))
-    ):
+    config: dict[str, Any] = {"contexts": [], "users": []}
+    for path in kubeconfigs:
+        read = _read_config(path)
+        for name, kept in config.items():
+            if isinstance(kept, list) and isinstance(read.get(name), list):
+                kept += read[name]
+        context = context or read.get("current-context")
+    if "exec" not in _find_user(config, str(context)):
         return {}
     return {
         name: value
         for name, value in environment.items()
         if name in NAMES or name.startswith(PREFIXES)
     }
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Return a kubeconfig, empty when it is none: whoever connects with it says what is wrong."""
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def _find_user(config: dict[str, Any], context: str) -> dict[str, Any]:

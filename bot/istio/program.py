@@ -29,6 +29,8 @@ slow one."""
 MOST_OUTPUT = 32_000_000
 """Bytes of each stream that are read; a rendered release has one or two million. Then the program
 is ended."""
+LINE_COST = 100
+"""Bytes for which a line counts beside its own: what costs time is their number."""
 LONGEST_PENDING = 65_536
 """Bytes that are kept of a line which has not ended; then they are taken for a line."""
 STREAM_SECONDS = 1.0
@@ -160,8 +162,9 @@ def _explain_start_failure(program: Path, error: Exception) -> Text:
                 program=str(program),
             )
         return Text(
-            "there is no {program}: istio_home must be the directory of an unpacked Istio release",
+            "there is no {program}: {variable} must name an unpacked Istio release",
             program=str(program),
+            variable="MESHBOT_ISTIO__HOME",
         )
     if isinstance(error, PermissionError):
         return Text("{program} is not executable: chmod +x {program}", program=str(program))
@@ -286,7 +289,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
         """Take what the program printed: `fd` 1 is standard output, 2 standard error."""
         if self._overflowed:
             return
-        self._left[fd] -= len(data)
+        self._left[fd] -= len(data) + LINE_COST * data.count(b"\n")
         if self._left[fd] < 0:
             self._overflowed = True
             self._document.clear()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bot.errors import LedgerError
 from bot.ledger.sqlite_file import FileWatch, make_private
+from bot.masking import hide_passwords
 
 PATIENCE = 5.0
 """Seconds that a connection, a lock or a statement may take before the database counts as away."""
@@ -37,6 +40,12 @@ QUERY = {SQLITE: frozenset[str](), POSTGRES: frozenset({"host", "port", "ssl", "
 """What may follow the `?` of a URL; a driver would answer anything else with a TypeError."""
 
 
+UNREADABLE = (
+    "The ledger's URL cannot be read; write sqlite:///FILE or "
+    "postgresql://USER:PASSWORD@HOST:PORT/NAME, and in a password %40 for @, %2F for /, %3A for : "
+    "and %3F for ?"
+)
+
 _LINES: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
 """Where those stand in line who write to a SQLite file, by engine."""
 
@@ -48,10 +57,9 @@ def parse_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except ArgumentError as problem:
-        raise LedgerError(
-            "The ledger's URL cannot be read; write sqlite:///FILE or postgresql://…"
-        ) from problem
+    except (ArgumentError, ValueError):
+        # Without what it says: it may repeat a part of the password, taken for the port.
+        raise LedgerError(UNREADABLE) from None
     driver = DRIVERS.get(url.drivername)
     if driver is None:
         raise LedgerError(
@@ -59,10 +67,17 @@ def parse_url(text: str) -> URL:
         )
     if driver == SQLITE and url.database in {None, "", ":memory:"}:
         raise LedgerError("The ledger needs a file that outlives the process: write sqlite:///FILE")
+    # What stands between two @ would be taken for the host, and shown.
+    if driver == POSTGRES and (text.count("@") > 1 or not 0 < (url.port or 1) < 65_536):
+        raise LedgerError(UNREADABLE)
     if unknown := set(url.query) - QUERY[driver]:
+        taken = ", ".join(sorted(QUERY[driver])) or "none"
         raise LedgerError(
-            f"The ledger's URL has options that are not known: {', '.join(sorted(unknown))}"
+            f"The ledger's URL has options that are not known: {', '.join(sorted(unknown))}; "
+            f"those that are: {taken}"
         )
+    if driver == POSTGRES and not url.username:
+        _require_user_name()
     url = url.set(drivername=driver)
     if "sslmode" in url.query:
         # libpq's name for what asyncpg calls ssl; people paste libpq URLs.
@@ -70,6 +85,21 @@ def parse_url(text: str) -> URL:
             {"ssl": url.query["sslmode"]}
         )
     return url
+
+
+def _require_user_name() -> None:
+    """Raise LedgerError when the URL names no user, and neither does the machine: the driver would
+    raise KeyError.
+    """
+    try:
+        found = os.environ.get("PGUSER") or getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        found = ""
+    if not found:
+        raise LedgerError(
+            "The ledger's URL names no user, and this process has no user name: "
+            "write postgresql://USER:PASSWORD@HOST/NAME"
+        )
 
 
 def build_engine(url: URL) -> AsyncEngine:
@@ -224,7 +254,7 @@ def summarize_error(problem: BaseException) -> str:
     """Return a database's failure in one line: no statement, no parameters, no link."""
     root = problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
     lines = str(root).strip().splitlines()
-    words = lines[0].partition(">: ")[2] or lines[0] if lines else ""
+    words = hide_passwords(lines[0].partition(">: ")[2] or lines[0]) if lines else ""
     if isinstance(problem, TimeoutError) or not words:
         return "no answer in time"
     return words

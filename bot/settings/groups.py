@@ -49,21 +49,21 @@ class SlackSettings(BaseModel):
 
     bot_token: Annotated[SecretStr, build_token_validator("xoxb-", "the bot token")] | None = Field(
         None,
-        description="Bot token of the Slack app (OAuth & Permissions). SLACK_BOT_TOKEN is taken "
-        "too.",
+        description="Bot token of the Slack app (OAuth & Permissions). MESHBOT_SLACK__BOT_TOKEN is "
+        "taken too.",
     )
     app_token: (
         Annotated[SecretStr, build_token_validator("xapp-", "the app-level token")] | None
     ) = Field(
         None,
-        description="App-level token with connections:write, for mode socket. SLACK_APP_TOKEN is "
-        "taken too.",
+        description="App-level token with connections:write, for mode socket. "
+        "MESHBOT_SLACK__APP_TOKEN is taken too.",
     )
     signing_secret: Annotated[SecretStr, build_token_validator("", "the signing secret")] | None = (
         Field(
             None,
-            description="Signing secret of the Slack app, for mode http. SLACK_SIGNING_SECRET is "
-            "taken too.",
+            description="Signing secret of the Slack app, for mode http. "
+            "MESHBOT_SLACK__SIGNING_SECRET is taken too.",
         )
     )
     mode: Literal["socket", "http"] = Field(
@@ -94,7 +94,11 @@ class SlackSettings(BaseModel):
     base_url: Api = Field(
         "https://slack.com/api/", description="Slack's Web API; another one only for rehearsals."
     )
-    http_host: str = Field("0.0.0.0", description="Address that mode http listens on.")
+    http_host: str = Field(
+        "::",
+        min_length=1,
+        description="Address that mode http listens on; :: is every one, of IPv4 as well.",
+    )
     http_port: int = Field(3000, ge=1, le=65535, description="Port that mode http listens on.")
 
 
@@ -132,6 +136,11 @@ class ClusterSettings(BaseModel):
     )
     patience: float = Field(
         20, ge=0, le=300, description="Seconds that requests are tried again while it is away."
+    )
+    strict_certificates: bool = Field(
+        True,
+        description="Check the API server's certificate as strictly as Python does; false takes a "
+        "CA without key identifiers, as older EKS clusters have, which Python 3.13 refuses.",
     )
     impersonate: Annotated[dict[RoleName, Impersonated], BeforeValidator(parse_role_mapping)] = (
         Field(
@@ -284,7 +293,11 @@ class HealthSettings(BaseModel):
 
     model_config = CLOSED
 
-    host: str = Field("0.0.0.0", description="Address that the health port listens on.")
+    host: str = Field(
+        "::",
+        min_length=1,
+        description="Address that the health port listens on; :: is every one, of IPv4 as well.",
+    )
     port: int = Field(
         8080, ge=0, le=65535, description="Port for /healthz, /readyz and /metrics; 0 for none."
     )

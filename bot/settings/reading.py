@@ -17,18 +17,10 @@ from pydantic_settings import EnvSettingsSource
 
 from bot.errors import SettingsError
 from bot.settings.groups import DELIMITER, PREFIX, Settings
-from bot.settings.showing import format_variable_name, list_settings
+from bot.settings.showing import CONVENTIONAL, format_variable_name, list_settings
 
 CONFIG = "MESHBOT_CONFIG"
 """The environment variable that names the settings file."""
-
-CONVENTIONAL = {
-    "SLACK_BOT_TOKEN": "bot_token",
-    "SLACK_APP_TOKEN": "app_token",
-    "SLACK_SIGNING_SECRET": "signing_secret",
-}
-"""What Slack's own documentation calls three of the settings; taken when the bot's own names are
-not set."""
 
 FOREIGN = re.compile(r"MESHBOT_(CONFIG$|TEST_|SERVICE_(HOST|PORT)|PORT($|_))")
 """Names with the prefix that are no settings. Kubernetes gives every pod variables for each Service
@@ -57,7 +49,7 @@ def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:
         settings = Settings.model_validate(values)
     except ValidationError as problem:
         faults += [
-            _describe_fault(error)
+            _describe_fault(error, environ)
             for error in problem.errors(
                 include_url=False, include_context=False, include_input=False
             )
@@ -85,7 +77,9 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         name.lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value
     }
     conventional = {
-        field: environ[name] for name, field in CONVENTIONAL.items() if environ.get(name)
+        setting.rpartition(".")[2]: environ[name]
+        for setting, name in CONVENTIONAL.items()
+        if environ.get(name)
     }
     return _merge_groups({"slack": conventional}, source())
 
@@ -139,9 +133,11 @@ def _apply_in_cluster_default(values: dict[str, Any], environ: Mapping[str, str]
     return _merge_groups({"cluster": {"in_cluster": True}}, values)
 
 
-def _describe_fault(error: Mapping[str, Any]) -> str:
+def _describe_fault(error: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """Describe one of pydantic's errors, without the value: it may be a misplaced secret."""
     names = tuple(part for part in error["loc"] if isinstance(part, str))
+    own = PREFIX + DELIMITER.join(names).upper()
+    variable = own if environ.get(own) else format_variable_name(names)
     entry = next((f" entry {part + 1}" for part in error["loc"] if isinstance(part, int)), "")
     if error["type"] == "extra_forbidden":
         return _describe_unknown(".".join(names), format_variable_name(names))
@@ -149,16 +145,16 @@ def _describe_fault(error: Mapping[str, Any]) -> str:
         members = f"{format_variable_name(names)}{DELIMITER}…"
         return f"{names[0]}: is a group of settings, not one; its members are set as {members}"
     if error["type"] == "path_type":
-        return f"{'.'.join(names)}: should be a path (set {format_variable_name(names)})"
+        return f"{'.'.join(names)}: should be a path (set {variable})"
     if error["type"] == "missing":
-        return f"{'.'.join(names)}: is not set (set {format_variable_name(names)})"
+        return f"{'.'.join(names)}: is not set (set {variable})"
     words = (
         error["msg"]
         .removeprefix("Value error, ")
         .replace("Input should", "should")
         .partition(", unable")[0]
     )
-    return f"{'.'.join(names)}{entry}: {words} (set {format_variable_name(names)})"
+    return f"{'.'.join(names)}{entry}: {words} (set {variable})"
 
 
 def _describe_unknown(name: str, given: str) -> str:

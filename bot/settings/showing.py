@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,16 @@ import yaml
 from pydantic import BaseModel, SecretStr
 
 from bot.errors import SettingsError
+from bot.masking import HIDDEN, hide_passwords, mask_url
 from bot.settings.groups import DELIMITER, PREFIX, Settings
+
+CONVENTIONAL = {
+    "slack.bot_token": "SLACK_BOT_TOKEN",
+    "slack.app_token": "SLACK_APP_TOKEN",
+    "slack.signing_secret": "SLACK_SIGNING_SECRET",
+}
+"""What Slack's own documentation calls three of the settings. People are told these names; the
+bot's own are taken as well, and win."""
 
 
 class Setting(NamedTuple):
@@ -41,8 +49,8 @@ def _iterate_settings(model: type[BaseModel], above: tuple[str, ...]) -> Iterato
 
 
 def format_variable_name(where: Sequence[str]) -> str:
-    """Return the environment variable of a setting."""
-    return PREFIX + DELIMITER.join(where).upper()
+    """Return the environment variable of a setting, as people are told it."""
+    return CONVENTIONAL.get(".".join(where)) or PREFIX + DELIMITER.join(where).upper()
 
 
 def require_complete(settings: Settings) -> None:
@@ -65,7 +73,7 @@ def require_complete(settings: Settings) -> None:
 def format_settings(settings: Settings) -> str:
     """Return the settings as YAML that can be shown.
 
-    Of each secret only its first five characters are left.
+    Of a token its kind is left, of a database's URL what is no password, of other secrets nothing.
     """
     return yaml.safe_dump(_mask_secrets(settings), sort_keys=False, allow_unicode=True)
 
@@ -75,9 +83,16 @@ def _mask_secrets(value: Any) -> Any:
         return {name: _mask_secrets(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
-        return re.sub(r"(?<=:)[^:/]*(?=@)", "…", text) if "://" in text else text[:5] + "…"
+        return mask_url(text) if "://" in text else f"{find_kind(text)}{HIDDEN}"
     if isinstance(value, dict):
         return {name: _mask_secrets(each) for name, each in value.items()}
     if isinstance(value, tuple):
         return [_mask_secrets(each) for each in value]
+    if isinstance(value, str):
+        return hide_passwords(value)
     return str(value) if isinstance(value, Path) else value
+
+
+def find_kind(secret: str) -> str:
+    """Return the beginning by which Slack tells a token's kind, "" for what has none."""
+    return next((kind for kind in ("xoxb-", "xapp-") if secret.startswith(kind)), "")

@@ -13,6 +13,7 @@ import yaml
 from pydantic import AfterValidator, SecretStr
 
 from bot.language.catalog import list_languages
+from bot.masking import hide_passwords
 
 ROLES = ("attendee", "host", "admin")
 """The roles as settings spell them; a test compares them with `bot.steps.Role`."""
@@ -144,7 +145,8 @@ def _validate_web_url(value: str) -> str:
         raise wrong from None
     if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s<>|\"]", value):
         raise wrong
-    if parts.username or parts.password:
+    # A password with a slash in it ends what is parsed as one.
+    if "@" in value or hide_passwords(value) != value:
         raise ValueError("should not hold a user name or password: everyone in the channel sees it")
     return value.rstrip("/")
 
@@ -182,10 +184,14 @@ def validate_language(value: str) -> str:
 
 def validate_database_url(value: SecretStr) -> SecretStr:
     """Return the URL of a database that the ledger can be kept in; raise ValueError."""
-    if not re.match(
-        r"(sqlite(\+aiosqlite)?:///|postgres(ql(\+asyncpg)?)?://)[^\s]", value.get_secret_value()
-    ):
+    text = value.get_secret_value()
+    if not re.match(r"(sqlite(\+aiosqlite)?:///|postgres(ql(\+asyncpg)?)?://)[^\s]", text):
         raise ValueError("should be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    if text.startswith("postgres") and (text.count("@") > 1 or re.search(r"\s", text.strip())):
+        raise ValueError(
+            "should have one @, before the host, and no blanks; in a password write %40 for @, "
+            "%2F for /, %3A for :, %3F for ? and %20 for a blank"
+        )
     return value
 
 

@@ -20,7 +20,9 @@ from sandbox.releases.model import IstioRelease
 
 _SOURCES = Path(__file__).resolve().parents[2]
 _SAMPLES = "sandbox.istio.samples"
-_PROGRAM = """#!{python}
+_LONGEST_INTERPRETER = 120
+"""Characters of a path that kernels take in a script's first line (Linux before 5.1: 127)."""
+_PROGRAM = """{first}
 import sys
 
 sys.path.insert(0, {sources!r})
@@ -56,7 +58,10 @@ def write_release(
     _write_file(
         istioctl,
         _PROGRAM.format(
-            python=sys.executable, sources=str(_SOURCES), version=release.version, speed=speed
+            first=_build_first_lines(sys.executable),
+            sources=str(_SOURCES),
+            version=release.version,
+            speed=speed,
         ),
     )
     istioctl.chmod(0o755)
@@ -68,6 +73,19 @@ def write_release(
     if util.find_spec(_SAMPLES):
         import_module(_SAMPLES).write_samples(home, release.version)
     return ReleaseDirectory(home, istioctl, channel)
+
+
+def _build_first_lines(python: str) -> str:
+    """Return what makes a script run with this interpreter.
+
+    A first line takes no blanks and no long path, so that for such a one the shell reads the
+    second line, and Python takes both for a text that nobody uses.
+    """
+    if " " not in python and len(python) <= _LONGEST_INTERPRETER:
+        return f"#!{python}"
+    return f"""#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''"""
 
 
 def _write_profiles(place: Path, release: IstioRelease) -> None:

@@ -24,7 +24,7 @@ def status(code: int, message: str = "no", **headers: str) -> Answer:
     """Answers with a Kubernetes Status."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        body = {"kind": "Status", "status": "Failure", "message": message, "code": code}
+        body = {"kind": "Status", "apiVersion": "v1", "message": message, "code": code}
         return web.json_response(
             body, status=code, headers={k.replace("_", "-"): v for k, v in headers.items()}
         )

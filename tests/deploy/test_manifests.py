@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from bot.settings import list_settings, load_settings
-from bot.settings.reading import CONFIG, CONVENTIONAL
+from bot.settings.reading import CONFIG
+from bot.settings.showing import CONVENTIONAL
 
 HOME = Path(__file__).parents[2]
 DEPLOY = HOME / "manifests" / "deploy"
@@ -117,7 +118,11 @@ def test_settings_in_the_manifests_are_settings() -> None:
     """The settings file loads, and every variable that a manifest or compose sets is one that the
     bot knows."""
     load_settings(DEPLOY / "base" / "meshbot.yaml", {})
-    known = {setting.variable for setting in list_settings()} | {CONFIG, *CONVENTIONAL}
+    known = (
+        {setting.variable for setting in list_settings()}
+        | {CONFIG}
+        | {"MESHBOT_" + name.replace(".", "__").upper() for name in CONVENTIONAL}
+    )
     files = [
         *DEPLOY.rglob("*.yaml"),
         HOME / "compose.yaml",

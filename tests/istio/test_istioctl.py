@@ -79,7 +79,9 @@ async def test_without_a_directory_of_profiles_the_usual_ones_count(release: Rel
 
 async def test_no_istioctl(home: Path) -> None:
     """A missing istioctl names the path and the setting."""
-    with pytest.raises(IstioError, match=r"there is no .*/bin/istioctl: istio_home") as caught:
+    with pytest.raises(
+        IstioError, match=r"there is no .*/bin/istioctl: MESHBOT_ISTIO__HOME"
+    ) as caught:
         await Istioctl(home, None, None, None).open()
     assert caught.value.code == -1
 

@@ -33,7 +33,7 @@ def kubeconfig(place: Path, **user: Any) -> Path:
 
 def test_a_plugin_gets_its_own_variables_and_no_others(tmp_path: Path) -> None:
     """Home and cloud variables pass; tokens of ours and istioctl's flags do not."""
-    found = select_plugin_environment(kubeconfig(tmp_path, exec={"command": "aws"}), None, OURS)
+    found = select_plugin_environment([kubeconfig(tmp_path, exec={"command": "aws"})], None, OURS)
     assert found == {"HOME": "/home/me", "AWS_PROFILE": "workshop"}
 
 
@@ -41,7 +41,7 @@ def test_a_plugin_gets_its_own_variables_and_no_others(tmp_path: Path) -> None:
 def test_without_a_plugin_nothing_passes(tmp_path: Path, context: str) -> None:
     """The chosen context's user counts."""
     assert (
-        select_plugin_environment(kubeconfig(tmp_path, exec={"command": "aws"}), context, OURS)
+        select_plugin_environment([kubeconfig(tmp_path, exec={"command": "aws"})], context, OURS)
         == {}
     )
 
@@ -50,4 +50,11 @@ def test_without_a_plugin_nothing_passes(tmp_path: Path, context: str) -> None:
 def test_a_kubeconfig_that_is_none_passes_nothing(tmp_path: Path, text: str) -> None:
     """Whoever connects says what is wrong with it."""
     (tmp_path / "config").write_text(text)
-    assert select_plugin_environment(tmp_path / "config", None, OURS) == {}
+    assert select_plugin_environment([tmp_path / "config"], None, OURS) == {}
+
+
+def test_a_list_of_kubeconfigs_counts_as_one(tmp_path: Path) -> None:
+    """KUBECONFIG may name several: the context in one, its user in another."""
+    (tmp_path / "first").write_text("current-context: cloud")
+    files = [tmp_path / "first", kubeconfig(tmp_path, exec={"command": "aws"})]
+    assert select_plugin_environment(files, None, OURS)["AWS_PROFILE"] == "workshop"

@@ -224,7 +224,7 @@ async def test_a_signal_is_a_negative_code(release: Release) -> None:
 async def test_a_missing_program_is_said(home: Path) -> None:
     """Running what is not there raises what to do about it, and leaves no task."""
     before = asyncio.all_tasks()
-    with pytest.raises(IstioError, match="istio_home"):
+    with pytest.raises(IstioError, match="MESHBOT_ISTIO__HOME"):
         await ran(Istioctl(home, None, None, None))
     assert asyncio.all_tasks() == before
 

@@ -4,12 +4,14 @@ away."""
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import signal
 import socket
 import sqlite3
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,19 @@ async def test_a_server_that_is_away_is_named_without_its_password() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_process_without_a_user_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container with a number for a user, a URL without one would end in a KeyError."""
+
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.delenv("PGUSER", raising=False)
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    with pytest.raises(LedgerError, match="names no user.*write postgresql://USER:PASSWORD@HOST"):
+        parse_url("postgresql://db/meshbot")
+    assert parse_url("postgresql://bot@db/meshbot").username == "bot"
+
+
 async def test_a_ledger_that_goes_away_is_an_error_and_comes_back(tmp_path: Path) -> None:
     """While the file is away, calls end in LedgerError; when it is back, the ledger works on."""
     path = tmp_path / "meshbot.sqlite"
@@ -207,6 +222,15 @@ async def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
         ("postgresql://db/x?sslmod=require", "not known: sslmod"),
         ("hunter2", "cannot be read"),
         ("", "cannot be read"),
+        ("postgresql://bot:hunter2", "cannot be read"),
+        ("postgresql://bot:hunter2/meshbot", "cannot be read"),
+        ("postgresql://bot:x@hunter2@db/meshbot", "%40 for @"),
+        ("postgresql://bot:x@hunter2:y@db/meshbot", "%40 for @"),
+        ("postgresql://bot:x@hunter2/y@db/meshbot", "%40 for @"),
+        ("postgresql://bot:x@y?hunter2=z@db/meshbot", "%40 for @"),
+        ("postgresql://bot:x@db:99999/hunter2", "cannot be read"),
+        ("postgresql://db/x?password=hunter2", "not known: password; those that are: host, port"),
+        ("postgresql://db/x?user=bot&sslpassword=hunter2", "not known: sslpassword, user"),
     ],
 )
 async def test_a_wrong_url_says_what_to_write(url: str, said: str) -> None:
@@ -214,6 +238,7 @@ async def test_a_wrong_url_says_what_to_write(url: str, said: str) -> None:
     with pytest.raises(LedgerError, match=said) as caught:
         await Ledger.open(url)
     assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("name", ["postgres", "postgresql", "postgresql+asyncpg"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import socket
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError
 from bot.messages import Modal, Reply
+from bot.settings import SlackSettings
 from bot.slack.inbound.http_mode import MOST_BODY, PATH, HttpReceiver
 from bot.slack.inbound.listeners import Listeners
 from bot.slack.outbound.channel_messages import SlackChannelMessages
@@ -255,3 +257,17 @@ async def test_a_port_that_is_taken_is_named(http: HttpReceiver, listeners: List
     """The address that cannot be had is in the error."""
     with pytest.raises(SettingsError, match=str(http.port)):
         await HttpReceiver(listeners, signing_secret=SECRET).start("127.0.0.1", http.port)
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1", "[::1]"])
+async def test_requests_arrive_in_either_family(
+    workspace: Workspace, listeners: Listeners, session: aiohttp.ClientSession, where: str
+) -> None:
+    """By default an Ingress may reach the pod at an address of IPv6 or of IPv4."""
+    if where == "[::1]" and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    http = HttpReceiver(listeners, signing_secret=SECRET)
+    await http.start(SlackSettings().http_host, 0)
+    async with session.post(f"http://{where}:{http.port}{PATH}", data=BODY) as answer:
+        assert answer.status == 401
+    await http.close(0.1)

@@ -17,6 +17,7 @@ from bot.errors import (
     Rejected,
     SlackError,
     Throttled,
+    Unauthorized,
     Unavailable,
     Unreadable,
     UserError,
@@ -169,11 +170,23 @@ def explain_ledger(problem: LedgerError) -> Failure:
     )
 
 
+def explain_unauthorized(problem: Unauthorized) -> Failure:
+    """Return that the bot's credentials are the trouble, and not what they may do."""
+    return Failure(
+        Text("The cluster does not let me in: {problem}", problem=problem.message),
+        Text(
+            "Whoever runs the bot must renew its credentials, in its kubeconfig or where a plugin "
+            "gives them; no right is missing. Then type it again."
+        ),
+    )
+
+
 EXPLAINERS: tuple[tuple[type[MeshbotError], Callable[[Any], Failure]], ...] = (
     (UserError, lambda problem: Failure(problem.message, problem.hint, fixes=problem.fixes)),
     (Throttled, explain_throttled),
     (Unavailable, explain_unavailable),
     (Unreadable, explain_unreadable),
+    (Unauthorized, explain_unauthorized),
     (Forbidden, explain_forbidden),
     (Conflict, explain_conflict),
     (Rejected, explain_rejected),

@@ -100,5 +100,6 @@ def _check_signing_secret(secret: str) -> CheckResult:
     return CheckResult(
         "slack signing secret",
         False,
-        "slack.signing_secret: missing, and HTTP mode refuses all without it",
+        "slack.signing_secret: missing, and HTTP mode refuses all without it "
+        "(set SLACK_SIGNING_SECRET)",
     )

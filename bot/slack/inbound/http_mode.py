@@ -17,6 +17,7 @@ from slack_bolt.async_app import AsyncBoltRequest
 from bot.errors import SettingsError
 from bot.http_server import LimitedServer, ServerLimits, ThrottledLog
 from bot.json_text import parse_json
+from bot.listening import show_address
 from bot.metrics import Metric, counter
 from bot.slack.inbound.dedupe import SeenKeys
 from bot.slack.inbound.listeners import Listeners
@@ -45,7 +46,8 @@ class SignatureVerifier:
     def __init__(self, secret: str, *, now: Callable[[], float] = time.time) -> None:
         if not secret.strip():
             raise SettingsError(
-                "slack.signing_secret: HTTP mode needs it (Slack app, Basic Information)"
+                "slack.signing_secret: HTTP mode needs it (Slack app, Basic Information; "
+                "set SLACK_SIGNING_SECRET)"
             )
         self._secret, self._now = secret.encode(), now
         # A timestamp is good from WINDOW before it to WINDOW after it, by this clock: so long a
@@ -107,8 +109,11 @@ class HttpReceiver:
         try:
             await self._server.start(host, port)
         except OSError as problem:
+            where = show_address(host, port)
             raise SettingsError(
-                f"slack.http: cannot listen on {host}:{port} ({problem.strerror or problem})"
+                f"slack.http_port: cannot listen on {where} ({problem.strerror or problem}); "
+                "choose another port (MESHBOT_SLACK__HTTP_PORT) or address "
+                "(MESHBOT_SLACK__HTTP_HOST)"
             ) from problem
         self._listening = True
 

@@ -70,13 +70,15 @@ async def request_socket_url(client: AsyncWebClient, app_token: str) -> str:
     """
     wanted = "an app-level token (xapp-…) with the scope connections:write"
     if not app_token.startswith("xapp-"):
-        raise SettingsError(f"slack.app_token: it must be {wanted}")
+        raise SettingsError(f"slack.app_token: it must be {wanted} (set SLACK_APP_TOKEN)")
     try:
         answer = await await_slack_call(
             "apps.connections.open", client.apps_connections_open(app_token=app_token)
         )
     except SlackError as problem:
-        raise explain_refused_token(problem, "slack.app_token", wanted) from problem
+        raise explain_refused_token(
+            problem, "slack.app_token", wanted, variable="SLACK_APP_TOKEN"
+        ) from problem
     return str(answer["url"])
 
 

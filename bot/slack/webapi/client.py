@@ -9,7 +9,6 @@ import logging
 import random
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
@@ -18,6 +17,7 @@ from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import proxies
 from bot.errors import SlackError
 from bot.slack.webapi.errors import await_slack_call, explain_refused_token, get_library_logger
 
@@ -123,14 +123,11 @@ def is_loopback(url: str) -> bool:
 
 
 def find_proxy(url: str) -> str | None:
-    """Return the machine's proxy for this address, or None.
+    """Return the machine's proxy for this address, or None. Raises SettingsError when it is none.
 
     slack_sdk itself heeds neither NO_PROXY nor loopback.
     """
-    parts = urlsplit(url)
-    if is_loopback(url) or proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme) or None
+    return None if is_loopback(url) else proxies.find_proxy(url)
 
 
 def build_session(*, timeout: float = 30.0) -> aiohttp.ClientSession:
@@ -197,7 +194,10 @@ async def fetch_identity(client: AsyncWebClient) -> BotIdentity:
         response = await await_slack_call("auth.test", client.auth_test())
     except SlackError as problem:
         raise explain_refused_token(
-            problem, "slack.bot_token", "the bot token of the installed app (xoxb-…)"
+            problem,
+            "slack.bot_token",
+            "the bot token of the installed app (xoxb-…)",
+            variable="SLACK_BOT_TOKEN",
         ) from problem
     header = next(
         (value for key, value in response.headers.items() if key.lower() == "x-oauth-scopes"), ""

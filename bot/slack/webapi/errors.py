@@ -125,14 +125,19 @@ def _parse_retry_after(response: AsyncSlackResponse) -> float:
         return 1.0
 
 
-def explain_refused_token(problem: SlackError, setting: str, wanted: str) -> MeshbotError:
-    """Return a refusal of a token as a SettingsError that says what belongs there.
+def explain_refused_token(
+    problem: SlackError, setting: str, wanted: str, *, variable: str
+) -> MeshbotError:
+    """Return a refusal of a token as a SettingsError that says what belongs there, and in which
+    variable.
 
     Any other refusal is returned as it is.
     """
     if problem.code not in WRONG_TOKEN:
         return problem
-    return SettingsError(f"{setting}: Slack refuses it ({problem.code}); it must be {wanted}")
+    return SettingsError(
+        f"{setting}: Slack refuses it ({problem.code}); it must be {wanted} (set {variable})"
+    )
 
 
 def get_library_logger(name: str) -> logging.Logger:

@@ -38,7 +38,7 @@ def load_cluster_access(kubeconfig: str, context: str) -> ClusterAccess:
     ServiceAccount. Raises CtlError.
     """
     names = [kubeconfig] if kubeconfig else os.environ.get("KUBECONFIG", "").split(os.pathsep)
-    paths = [Path(name) for name in names if name] or [Path.home() / ".kube" / "config"]
+    paths = [Path(name) for name in names if name] or _find_home_config()
     found = [path for path in paths if path.exists()]
     if kubeconfig and not found:
         raise CtlError(f"failed to setup client: stat {kubeconfig}: no such file or directory")
@@ -65,6 +65,14 @@ def load_cluster_access(kubeconfig: str, context: str) -> ClusterAccess:
         _build_auth_headers(user),
         _build_ssl_context(cluster, user),
     )
+
+
+def _find_home_config() -> list[Path]:
+    """Return the kubeconfig in the home directory; none for a user without one."""
+    try:
+        return [Path.home() / ".kube" / "config"]
+    except RuntimeError:
+        return []
 
 
 def _merge_config_file(path: Path, merged: dict[str, dict[str, Any]]) -> str:
