@@ -42,6 +42,8 @@ SECONDS = 420.0
 """Time for the kills; a machine that is slower kills fewer, and says so."""
 CALM = 120.0
 """Seconds in which everything must have ended afterwards."""
+CONFIRMED = 8
+"""Of the kills, those right after a confirmation that come before the others."""
 PEOPLE = 2
 FREEZES = 0.08
 """Share of the kills that come after a freeze; a file has one process, and so there are none."""
@@ -281,6 +283,44 @@ async def killing(on: Soak) -> None:
                 await on.kill()
 
 
+async def asked_for(on: Soak, line: str) -> Run | None:
+    """The run of a line that is typed, once it has ended or asks; None when that takes too long."""
+    step = line.split()[1]
+    before = await on.ledger.run_queries.find_last_run(step)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            await on.type(line)
+            while True:
+                run = await on.ledger.run_queries.find_last_run(step)
+                if (
+                    run
+                    and run.state is not RunState.RUNNING
+                    and (not before or run.id != before.id)
+                ):
+                    return run
+                await asyncio.sleep(0.05)
+    return None
+
+
+async def confirming(on: Soak) -> None:
+    """One after the other, in calm: what is confirmed, and its process killed right after."""
+    for _ in range(CONFIRMED):
+        await asked_for(on, "/mesh install")
+        run = await asked_for(on, "/mesh uninstall")
+        asked = [m for m in on.stage.workspace.list_messages() if run and m.ts == run.ts]
+        if run is None or run.state is not RunState.ASKS or not asked:
+            continue
+        async with asyncio.TaskGroup() as group:
+            group.create_task(until_late(on.kill_confirmed(run.id)))
+            with suppress(LookupError):
+                await on.stage.workspace.actions.click_element("host", asked[0], "Confirm")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                while run is not None and run.is_active:
+                    await asyncio.sleep(0.1)
+                    run = await on.ledger.run_queries.get_run(run.id)
+
+
 async def calm(on: Soak) -> list[Run]:
     """Waits until every run and every schedule has ended and every message is delivered; gives the
     runs."""
@@ -349,6 +389,7 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
         # So that there is time to die in between a confirmation and the end of the second look.
         slow = ApiFault("slow", verb="list", resource="customresourcedefinitions", seconds=0.15)
         on.stage.cluster.server.faults.add(slow)
+        await confirming(on)
         people = [asyncio.create_task(typing(on)) for _ in range(PEOPLE)]
         await killing(on)
         for each in people:
