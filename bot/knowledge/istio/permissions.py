@@ -91,6 +91,10 @@ OBSERVE: tuple[Rule, ...] = (
         "bookinfo-gateway-istio:15021 grafana:3000 istiod:15014 kiali:20001 prometheus:9090 "
         "tracing:80",
     ),
+    Rule(
+        "whether the page is whole, where the graph shows failures",
+        *("get", "", "services/proxy", "bookinfo-gateway-istio:80 productpage:9080"),
+    ),
 )
 """What looking on cannot do without: status, why, links, graph, traces."""
 
@@ -108,8 +112,8 @@ WORKSHOP: tuple[Rule, ...] = (
         "gatewayclasses gateways httproutes",
     ),
     Rule(
-        "requests for the page, and whether reviews is well",
-        *("get", "", "services/proxy", "bookinfo-gateway-istio:80 productpage:9080 reviews:9080"),
+        "whether reviews is well",
+        *("get", "", "services/proxy", "reviews:9080"),
     ),
     Rule(
         "logs in on the page",
