@@ -7,6 +7,10 @@
 #
 # To pin an image by digest as well, give its build argument the digest that `docker buildx imagetools inspect IMAGE`
 # prints: --build-arg PYTHON_IMAGE=python:3.13-slim-trixie@sha256:…. To pin the Istio archive: --build-arg ISTIO_SHA256=….
+#
+# Where the builder reaches the network only through a proxy, a private CA or mirrors, each has its build argument:
+# HTTP_PROXY, HTTPS_PROXY and NO_PROXY (Docker's own, which stay out of the image), PIP_INDEX_URL, DEBIAN_MIRROR,
+# ISTIO_RELEASES, GATEWAY_API_FILES, and a CA as `--secret id=ca,src=bundle.pem`. docs/deploy.md has an example.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 ARG FETCH_IMAGE=alpine:3.22
 
@@ -15,15 +19,20 @@ FROM ${FETCH_IMAGE} AS istio
 ARG ISTIO_VERSION=1.30.3
 ARG ISTIO_SHA256=
 ARG TARGETARCH=amd64
+ARG ISTIO_RELEASES=
+ARG GATEWAY_API_FILES=
 COPY scripts/fetch-istio /fetch/scripts/
 COPY manifests/gateway-api /fetch/manifests/gateway-api
-RUN /fetch/scripts/fetch-istio --version "${ISTIO_VERSION}" --os linux --arch "${TARGETARCH}" --sha256 "${ISTIO_SHA256}" /releases \
+RUN --mount=type=secret,id=ca,target=/run/secrets/ca,required=false \
+    if [ -s /run/secrets/ca ]; then cat /run/secrets/ca >>/etc/ssl/certs/ca-certificates.crt; fi \
+    && /fetch/scripts/fetch-istio --version "${ISTIO_VERSION}" --os linux --arch "${TARGETARCH}" --sha256 "${ISTIO_SHA256}" /releases \
     && mv "/releases/istio-${ISTIO_VERSION}" /istio
 
 # The bot and what it depends on, in the versions of the lock file and with its hashes. Installed in place, for it reads
 # manifests/ beside it. sandbox/ and tests/ stay outside: `meshbot sandbox` says so here.
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+ARG PIP_INDEX_URL=https://pypi.org/simple
 WORKDIR /opt/meshbot/src
 RUN python -m venv --without-pip /opt/meshbot
 COPY requirements.lock pyproject.toml README.md LICENSE ./
@@ -31,12 +40,16 @@ COPY scripts/build.lock scripts/sbom scripts/sbom.lock scripts/
 COPY bot bot
 COPY handlers handlers
 COPY manifests manifests
-RUN pip --python /opt/meshbot install --require-hashes --requirement requirements.lock --requirement scripts/build.lock \
+RUN --mount=type=secret,id=ca,target=/run/secrets/ca,required=false \
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && pip --python /opt/meshbot install --require-hashes --requirement requirements.lock --requirement scripts/build.lock \
     && pip --python /opt/meshbot install --no-deps --no-build-isolation --editable . \
     && pip --python /opt/meshbot uninstall --yes setuptools \
     && /opt/meshbot/bin/python -m compileall -q bot handlers
 # What it consists of, for whoever scans the image: /opt/meshbot/sbom.cdx.json.
-RUN scripts/sbom /opt/meshbot/bin/python /opt/meshbot/sbom.cdx.json \
+RUN --mount=type=secret,id=ca,target=/run/secrets/ca,required=false \
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && scripts/sbom /opt/meshbot/bin/python /opt/meshbot/sbom.cdx.json \
     && rm -r scripts
 
 FROM ${PYTHON_IMAGE}
@@ -52,10 +65,19 @@ LABEL org.opencontainers.image.title="meshbot" \
       org.opencontainers.image.created="${CREATED}" \
       dev.meshbot.istio="${ISTIO_VERSION}" \
       dev.meshbot.sbom="/opt/meshbot/sbom.cdx.json"
-# The letters in pictures, and the libraries that Graphviz' wheel expects; the user that owns nothing but its state.
+# The letters in pictures, and the libraries that Graphviz' wheel loads and does not hold (pygraphviz 2.0.4: libglib-2.0,
+# libgobject-2.0, libX11, libXext, libXrender, libexpat, libz, libstdc++); the user that owns nothing but its state.
+ARG DEBIAN_MIRROR=
 # hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends fonts-dejavu-core libglib2.0-0t64 libxext6 libxrender1 \
+RUN --mount=type=secret,id=ca,target=/run/secrets/ca,required=false \
+    if [ -n "${DEBIAN_MIRROR}" ]; then \
+        sed -i "s#http://deb.debian.org#${DEBIAN_MIRROR}#" /etc/apt/sources.list.d/debian.sources; fi \
+    && if [ -s /run/secrets/ca ]; then \
+        echo 'Acquire::https::CAInfo "/run/secrets/ca";' >/etc/apt/apt.conf.d/99build-ca; fi \
+    && apt-get update \
+    && apt-get install --yes --no-install-recommends fonts-dejavu-core libexpat1 libglib2.0-0t64 libstdc++6 libx11-6 \
+        libxext6 libxrender1 zlib1g \
+    && rm -f /etc/apt/apt.conf.d/99build-ca \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/meshbot meshbot
 COPY --from=istio /istio /opt/istio
@@ -67,6 +89,8 @@ ENV PATH=/opt/meshbot/bin:$PATH \
     MESHBOT_LEDGER__STATE_DIR=/var/lib/meshbot
 USER 10001:10001
 WORKDIR /var/lib/meshbot
+# An image that cannot draw is not built.
+RUN ["python", "-c", "import asyncio, sys; from bot.pictures import explain_failed_trial as trial; sys.exit(asyncio.run(trial()) or None)"]
 VOLUME /var/lib/meshbot
 # Slack's requests in mode http; health and metrics.
 EXPOSE 3000 8080

@@ -17,7 +17,7 @@ from bot.knowledge.istio import permissions
 from bot.knowledge.objects.capacity import parse_minor_version
 from bot.ledger import Ledger
 from bot.parts import build_access_policy, open_cluster, open_mesh
-from bot.pictures import list_missing_libraries
+from bot.pictures import explain_failed_trial, list_missing_libraries
 from bot.ports import Cluster, Identity, Mesh
 from bot.settings import Settings
 from bot.slack.inbound.checkup import CheckResult, check_slack, read_manifest_scopes
@@ -32,7 +32,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         *await check_slack_settings(settings),
         *await check_cluster_and_mesh(settings, options.mode),
     ]
-    findings += [await check_ledger(settings), check_roles(settings), check_pictures()]
+    findings += [await check_ledger(settings), check_roles(settings), await check_pictures()]
     for finding in findings:
         sentence = show_hidden(finding.sentence, layout=True)
         print_line(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {sentence}")
@@ -87,7 +87,9 @@ async def check_permissions(
 ) -> CheckResult:
     """Check that all is allowed that the mode needs."""
     mesh, app = settings.workshop.mesh_namespace, settings.workshop.app_namespace
-    needed = permissions.list_needed_permissions(mode, mesh=mesh, app=app)
+    # One name for all of them: the settings name patterns, and a review knows none.
+    several = settings.namespaces != (app,)
+    needed = permissions.list_needed_permissions(mode, mesh=mesh, app=app, own_namespaces=several)
     lacks = await permissions.find_missing_permissions(cluster, needed)
     if lacks:
         return CheckResult("permissions", False, f"the bot's account may not: {', '.join(lacks)}")
@@ -147,15 +149,18 @@ async def check_ledger(settings: Settings) -> CheckResult:
     return CheckResult("ledger", True, "runs can be remembered")
 
 
-def check_pictures() -> CheckResult:
-    """Check that graphs and plots can be drawn.
+async def check_pictures() -> CheckResult:
+    """Check that graphs and plots can be drawn, by drawing some.
 
-    Without them the bot says the same in words, so the result is never a failure.
+    Without the libraries the bot says the same in words, which is no failure; libraries that are
+    there and do not work are one.
     """
     lacking = list_missing_libraries()
     if lacking:
         words = f"in words only: {', '.join(lacking)} not installed (pip install '.[graphs]')"
         return CheckResult("pictures", True, words)
+    if why := await explain_failed_trial():
+        return CheckResult("pictures", False, f"in words only: {why}")
     return CheckResult("pictures", True, "graphs and plots are drawn")
 
 

@@ -6,5 +6,6 @@ drawing takes too long, there is no picture, and what a step says stands in word
 """
 
 from bot.pictures.drawing_process import DrawingProcess, list_missing_libraries
+from bot.pictures.trial import explain_failed_trial
 
-__all__ = ["DrawingProcess", "list_missing_libraries"]
+__all__ = ["DrawingProcess", "explain_failed_trial", "list_missing_libraries"]

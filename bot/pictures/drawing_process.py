@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 
 
 class DrawingProcess:
-    """Implements `bot.drawings.Renderer`. `drawn` and `failures` count pictures; `starts` counts
-    processes."""
+    """Implements `bot.drawings.Renderer`. `drawn` and `failures` count pictures, `starts` counts
+    processes; `why` is the reason of the last picture that could not be drawn."""
 
     def __init__(
         self, *, seconds: float = SECONDS, jobs: int = MOST_JOBS, worker: Sequence[str] = WORKER
@@ -54,7 +54,7 @@ class DrawingProcess:
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._home, self._left = "", 0
-        self._missing = ""
+        self._missing = self.why = ""
         self._idle: asyncio.TimerHandle | None = None
         self._jobs = Jobs()
         self.drawn = self.failures = self.starts = 0
@@ -71,9 +71,11 @@ class DrawingProcess:
             async with asyncio.timeout(self._seconds), self._turn:
                 png = await self._request_picture(picture, say)
         except TimeoutError:
+            self.why = f"it took more than {self._seconds:g} s"
             log.warning("a picture took more than %g s; it is left out", self._seconds)
             png = b""
         except Exception as problem:  # noqa: BLE001 - a picture is never worth an error
+            self.why = f"the process that draws ended ({type(problem).__name__})"
             log.warning(
                 "the process that draws pictures failed (%s); this one is left out",
                 type(problem).__name__,
@@ -118,6 +120,7 @@ class DrawingProcess:
         return png
 
     def _note_error(self, error: str, words: str) -> None:
+        self.why = words
         if error == MISSING:
             self._missing = words
             log.info("no pictures: %s is not installed (pip install 'meshbot[graphs]')", words)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,54 @@ def test_the_image_carries_its_labels_fonts_and_parts() -> None:
         for name in line.split()
     }
     assert all(any(name == top or name.startswith(f"{top}/") for top in allowed) for name in copied)
+
+
+PACKAGES = {
+    "libX11.so.6": "libx11-6",
+    "libXext.so.6": "libxext6",
+    "libXrender.so.1": "libxrender1",
+    "libexpat.so.1": "libexpat1",
+    "libglib-2.0.so.0": "libglib2.0-0t64",
+    "libgobject-2.0.so.0": "libglib2.0-0t64",
+    "libstdc++.so.6": "libstdc++6",
+    "libz.so.1": "zlib1g",
+}
+"""Which packages of Debian 13 hold what the wheel loads."""
+LIBC = re.compile(r"(ld-linux.*|lib(c|dl|m|pthread|rt|gcc_s))\.so\.\d+")
+
+
+@pytest.mark.skipif(shutil.which("readelf") is None, reason="needs readelf")
+def test_the_image_has_what_graphviz_wheel_loads() -> None:
+    """Every library that the wheel names and does not bring is in a package that the image
+    installs."""
+    found = find_spec("pygraphviz")
+    if found is None or found.origin is None or sys.platform != "linux":
+        pytest.skip("the extra `graphs` is not installed")
+    package = Path(found.origin).parent
+    files = [*package.glob("*.so"), *package.with_name("pygraphviz.libs").glob("*.so*")]
+    told = subprocess.run(
+        ["readelf", "-d", *map(str, files)], capture_output=True, text=True, check=True
+    ).stdout
+    needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", told)) - {file.name for file in files}
+    outside = {name for name in needed if not LIBC.fullmatch(name)}
+    assert outside, "the wheel brings everything: the image needs less"
+    assert outside - set(PACKAGES) == set()
+    recipe = (HOME / "Dockerfile").read_text()
+    assert [PACKAGES[name] for name in outside if f" {PACKAGES[name]} " not in recipe] == []
+
+
+def test_proxy_ca_and_mirrors_are_arguments_of_the_build_and_stand_in_the_documents() -> None:
+    """Whoever builds behind a company's network is told each."""
+    recipe = (HOME / "Dockerfile").read_text()
+    arguments = set(re.findall(r"^ARG (\w+)", recipe, re.MULTILINE))
+    mirrors = {"PYTHON_IMAGE", "FETCH_IMAGE", "PIP_INDEX_URL", "DEBIAN_MIRROR"}
+    mirrors |= {"ISTIO_RELEASES", "GATEWAY_API_FILES"}
+    assert mirrors <= arguments
+    told = (HOME / "docs" / "deploy.md").read_text()
+    for name in (*mirrors, "HTTPS_PROXY", "NO_PROXY"):
+        assert f"--build-arg {name}=" in told, name
+    assert "--secret id=ca,src=" in told
+    assert recipe.count("--mount=type=secret,id=ca") == 4
 
 
 def test_compose_starts_the_bot_after_its_database_and_gives_neither_more_than_it_needs() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bot.knowledge.observe.kiali_role import name_kinds
 from tests.deploy.access import Grant, grants, unused
 from tests.deploy.account import OVERLAYS, account, play_as, role
 from tests.deploy.test_roles import Rules, handed_out, lacking
@@ -92,10 +93,11 @@ async def granted_by_istio(folder: Path) -> list[Grant]:
     """What the roles of the release at hand, and of its add-ons, hold."""
     home = Path(os.environ["ISTIO_HOME"])
     found: Rules = []
-    texts = [
-        (home / "samples" / "addons" / f"{name}.yaml").read_text()
-        for name in ("kiali", "prometheus")
-    ]
+    for name in ("kiali", "prometheus"):
+        text = (home / "samples" / "addons" / f"{name}.yaml").read_text()
+        for obj in filter(None, yaml.safe_load_all(text)):
+            found += name_kinds(obj.get("rules", []))
+    texts = []
     for profile in ("demo", "ambient"):
         program = await asyncio.create_subprocess_exec(
             *(
@@ -149,6 +151,54 @@ async def test_what_the_bot_may_grant_is_what_istio_is_granted(tmp_path: Path) -
         )
         _, said = await attempt.communicate()
         assert "attempting to grant RBAC permissions not currently held" in said.decode()
+
+
+async def attempt(file: Path, *arguments: str) -> tuple[int, str]:
+    """What kubectl does with the bot's account: its exit code, and both streams."""
+    program = await asyncio.create_subprocess_exec(
+        *("kubectl", "--kubeconfig", str(file), *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await program.communicate()
+    return program.returncode or 0, said.decode()
+
+
+async def test_the_policy_keeps_the_bot_to_the_workshops_namespaces(tmp_path: Path) -> None:
+    """With the component for people's own namespaces: those that its policy names are labelled,
+    made and deleted; all others are refused in its words, whatever the role grants."""
+    component = OVERLAYS.parent / "components" / "own-namespaces"
+    files = [f"--filename={component / name}.yaml" for name in ("role", "policy")]
+    label = ("label", "--overwrite", "namespace")
+    async with account("workshop", tmp_path) as (file, _):
+        await kubectl("apply", "--server-side", *files)
+        try:
+            # The API server takes a new policy up within seconds.
+            for _try in range(100):
+                code, said = await attempt(file, *label, "default", "istio-injection=enabled")
+                if code and "meshbot may change only" in said:
+                    break
+                await asyncio.sleep(0.2)
+            assert "default is none of them" in said
+            for refused in (
+                ("delete", "namespace", "kube-public", "--wait=false"),
+                ("create", "namespace", "bookinfo-"),
+                ("create", "namespace", "somebody-elses"),
+                ("delete", "validatingadmissionpolicy", "meshbot-own-namespaces"),
+            ):
+                code, said = await attempt(file, *refused)
+                assert code, said
+                assert "orbidden" in said or "none of them" in said
+            for allowed in (
+                ("create", "namespace", "bookinfo-u012ab3cd"),
+                (*label, "bookinfo-u012ab3cd", "istio-injection=enabled"),
+                ("delete", "namespace", "bookinfo-u012ab3cd", "--wait=false"),
+            ):
+                code, said = await attempt(file, *allowed)
+                assert code == 0, said
+            await kubectl(*label, "default", "istio-injection-")
+        finally:
+            await kubectl("delete", "--ignore-not-found", *files)
 
 
 @pytest.mark.parametrize("overlay", ["workshop", "workshop-postgres", "observe"])

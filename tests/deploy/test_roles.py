@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from bot.knowledge.istio import permissions
+from bot.knowledge.observe.kiali_role import KINDS, name_kinds
 from sandbox.istio.release_directory import write_release
 from sandbox.istio.render.render import merge_settings, render_components
 from sandbox.releases import RELEASES
@@ -36,15 +37,16 @@ def workshop() -> Rules:
 
 
 def handed_out(version: str, folder: Path) -> list[Grant]:
-    """What the roles of a release and of its add-ons hold."""
+    """What the roles of a release and of its add-ons hold, as the bot applies them."""
     write_release(folder, version)
     objects = [
         yaml.safe_load_all(file.read_text())
         for file in (folder / "samples" / "addons").glob("*.yaml")
     ]
-    found: Rules = [
-        rule for documents in objects for obj in documents if obj for rule in obj.get("rules", ())
-    ]
+    found: Rules = []
+    found += name_kinds(
+        [rule for documents in objects for obj in documents if obj for rule in obj.get("rules", ())]
+    )
     for profile in ("demo", "ambient"):
         for objects_of in render_components(
             merge_settings(RELEASES[version], sets=[f"profile={profile}"])
@@ -85,6 +87,58 @@ def test_the_bot_holds_all_that_istio_is_granted(version: str, tmp_path: Path) -
     """Kubernetes lets nobody create a role with more than they hold, and the bot has neither
     `escalate` nor `bind`."""
     assert lacking(grants(workshop()), handed_out(version, tmp_path)) == []
+
+
+def test_the_component_for_own_namespaces_grants_what_doctor_asks_for() -> None:
+    """Beside the workshop's own pieces, and only where the settings name more namespaces."""
+    base = permissions.list_needed_permissions("workshop")
+    more = permissions.list_needed_permissions("workshop", own_namespaces=True)
+    granted = {*grants(role("own-namespaces/role.yaml"))}
+    assert {Grant(*piece) for piece in more[len(base) :]} == granted
+    assert permissions.list_needed_permissions("observe", own_namespaces=True) == (
+        permissions.list_needed_permissions("observe")
+    )
+
+
+def test_a_star_among_resources_is_only_what_istiods_role_reads() -> None:
+    """Kinds are named wherever the bot or Kiali writes. Istio's own role, which istioctl makes, reads
+    whole groups, and Kubernetes lets nobody make it who does not hold just that."""
+    files = sorted(COMPONENTS.rglob("*.yaml"))
+    roles = [obj for file in files for obj in yaml.safe_load_all(file.read_text()) if obj]
+    starred = {
+        (obj["metadata"]["name"], piece.group, piece.verb)
+        for obj in roles
+        if obj["kind"].endswith("Role")
+        for piece in grants(obj["rules"])
+        if "*" in piece.resource
+    }
+    assert {name for name, _, _ in starred} == {"meshbot-grant"}
+    assert {verb for _, _, verb in starred} == {"get", "list", "watch"}
+    istiod = {
+        piece.group
+        for objects in render_components(
+            merge_settings(RELEASES["1.30.3"], sets=["profile=demo"])
+        ).values()
+        for obj in objects
+        if obj["kind"] == "ClusterRole"
+        for piece in grants(obj["rules"])
+        if piece.resource == "*"
+    }
+    # The last from Istio 1.32.
+    assert {group for _, group, _ in starred} == istiod | {"gateway.networking.x-k8s.io"}
+
+
+def test_kialis_role_is_narrowed_to_what_the_bot_may_grant() -> None:
+    """The kinds that stand in Kiali's role are those of the bot's: one source, held together."""
+    held = {piece for piece in grants(role("mode-workshop/grant.yaml")) if piece.verb == "create"}
+    for group, kinds in KINDS.items():
+        assert {piece.resource for piece in held if piece.group == group} >= set(kinds.split())
+    sample = {"apiGroups": [*KINDS, "example.org"], "resources": ["*"], "verbs": ["patch"]}
+    named = name_kinds([sample, {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}])
+    assert [rule["apiGroups"] for rule in named if "*" in rule.get("resources", ())] == [
+        ["example.org"]
+    ]
+    assert named[-1] == {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}
 
 
 def test_the_roles_leave_out_what_would_make_an_administrator() -> None:

@@ -14,7 +14,7 @@ import pytest
 from bot.drawings import Picture
 from bot.language import ENGLISH
 from bot.language.pseudo import PseudoLocalizer
-from bot.pictures import DrawingProcess
+from bot.pictures import DrawingProcess, explain_failed_trial
 from bot.pictures.drawing_process import WORKER, build_environment
 from bot.pictures.localized import localize_picture
 from bot.pictures.protocol import decode_drawing, encode_drawing
@@ -117,3 +117,30 @@ def test_the_process_is_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     assert "SLACK_BOT_TOKEN" not in build_environment()
     assert os.environ["PATH"] == build_environment()["PATH"]
+
+
+BROKEN = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Broken(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "pygraphviz":
+            raise ImportError("libXrender.so.1: cannot open shared object file")
+
+sys.meta_path.insert(0, Broken())
+from bot.pictures.worker import main
+main()
+"""
+"""Graphviz' wheel where the system lacks a library that it loads."""
+
+
+async def test_a_trial_draws_and_names_what_fails() -> None:
+    """A library that is installed and cannot be loaded is found out by drawing, with its words."""
+    pytest.importorskip("pygraphviz", reason="the extra `graphs` is not installed")
+    assert await explain_failed_trial(DrawingProcess(seconds=20.0)) == ""
+    broken = DrawingProcess(worker=(sys.executable, "-c", BROKEN), seconds=20.0)
+    why = await explain_failed_trial(broken)
+    assert why.startswith("a graph cannot be drawn: ImportError: libXrender.so.1: cannot open")
+    crashed = await explain_failed_trial(DrawingProcess(worker=CRASHING, seconds=20.0))
+    assert "the process that draws ended" in crashed

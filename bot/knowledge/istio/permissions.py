@@ -239,23 +239,37 @@ WORKSHOP: tuple[Rule, ...] = (
     ),
     Rule("expose, waypoint, routes", f"create {_CHANGE}", _GATEWAYS, "gateways httproutes"),
     Rule("routes, faults, shares", f"create {_CHANGE}", _ISTIO, "destinationrules virtualservices"),
-    Rule("what goes with Istio's CRDs when they are removed", "list", _ISTIO, "*"),
-    Rule("the same", "list", "extensions.istio.io", "*"),
-    Rule("the same", "list", "security.istio.io", "*"),
-    Rule("the same", "list", "telemetry.istio.io", "*"),
+    Rule(
+        "what else goes with Istio's CRDs when they are removed",
+        *("list", _ISTIO, "envoyfilters proxyconfigs workloadentries workloadgroups"),
+    ),
+    Rule("the same", "list", "extensions.istio.io", "trafficextensions wasmplugins"),
+    Rule("the same", "list", "security.istio.io", "requestauthentications"),
 )
 """What the whole workshop needs beside that: the bot's own requests and those of istioctl."""
+
+OWN_NAMESPACES: tuple[Rule, ...] = (
+    Rule(
+        "labels for injection and ambient of people's own namespaces, their way back and their end",
+        *("patch update delete", "", "namespaces"),
+    ),
+)
+"""Beside that, where people have application namespaces of their own; the component
+`own-namespaces` grants it, and its admission policy says which namespaces."""
 
 NEEDED: dict[Mode, tuple[Rule, ...]] = {"observe": OBSERVE, "workshop": OBSERVE + WORKSHOP}
 """By mode."""
 
 
 def list_needed_permissions(
-    mode: Mode, *, mesh: str = "istio-system", app: str = "bookinfo"
+    mode: Mode, *, mesh: str = "istio-system", app: str = "bookinfo", own_namespaces: bool = False
 ) -> list[Permission]:
-    """Return each verb on each resource and name that a mode needs, for these namespaces."""
+    """Return each verb on each resource and name that a mode needs, for these namespaces; with
+    `own_namespaces` what those of people's own need beside.
+    """
     found = []
-    for rule in NEEDED[mode]:
+    own = OWN_NAMESPACES if own_namespaces and mode == "workshop" else ()
+    for rule in (*NEEDED[mode], *own):
         names = rule.names.format(mesh=mesh, app=app).split() or [""]
         found += [
             Permission(verb, rule.group, resource, name)

@@ -20,6 +20,7 @@ from bot.knowledge.observe.endpoints import (
     get_configured_url,
 )
 from bot.knowledge.observe.kiali_links import is_kiali_2
+from bot.knowledge.observe.kiali_role import name_kinds
 from bot.steps import Context
 from bot.text import EMPTY, Listed, Text
 
@@ -31,7 +32,7 @@ configuration in it, a change of the configuration rolls Kiali, which reads it o
 
 
 def apply_workshop_settings(context: Context, objects: Sequence[Object]) -> list[Object]:
-    """Return the sample's objects with the workshop's settings.
+    """Return the sample's objects with the workshop's settings, and kinds named in Kiali's role.
 
     Other values stay as the release has them.
     """
@@ -43,6 +44,8 @@ def apply_workshop_settings(context: Context, objects: Sequence[Object]) -> list
             obj["data"][CONFIG_KEY] = text
             checksum = hashlib.sha256(text.encode()).hexdigest()
     for obj in result:
+        if obj["kind"] == "ClusterRole":
+            obj["rules"] = name_kinds(obj["rules"])
         if obj["kind"] == "Deployment":
             obj["spec"]["template"]["metadata"].setdefault("annotations", {})[CHECKSUM] = checksum
     return result
