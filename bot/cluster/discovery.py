@@ -21,7 +21,8 @@ class Discovery:
         self._known: dict[str, tuple[float, list[Kind]]] = {}
 
     async def list_types(self, group: str) -> list[Kind]:
-        """Return the types of a group in its preferred version; empty when the group is not
+        """Return the types of a group, each in the group's preferred version or, where that has it
+        not, in the next that has: ProxyConfig is in v1beta1 alone. Empty when the group is not
         there.
         """
         if (known := self._get_remembered(group)) is None:
@@ -52,9 +53,13 @@ class Discovery:
             said = await self._api.get_json(f"/apis/{group}")
         except NotFound:
             return []
-        return await self._list_version_kinds(
-            said.get("preferredVersion", {}).get("groupVersion", "")
-        )
+        preferred = said.get("preferredVersion", {}).get("groupVersion", "")
+        versions = [preferred, *(each.get("groupVersion", "") for each in said.get("versions", []))]
+        found: dict[str, Kind] = {}
+        for version in dict.fromkeys(filter(None, versions)):
+            for kind in await self._list_version_kinds(version):
+                found.setdefault(kind.plural, kind)
+        return list(found.values())
 
     async def _list_version_kinds(self, version: str, *, fresh: bool = False) -> list[Kind]:
         key = f"={version}"

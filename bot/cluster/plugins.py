@@ -134,6 +134,8 @@ class Plugin:
             if process.returncode is None:
                 end_group(process)
                 await process.wait()
+            # A stream that was not read to its end would stay open.
+            process._transport.close()  # type: ignore[attr-defined]
 
     @property
     def _command(self) -> str:

@@ -8,10 +8,12 @@ import time
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from bot.cluster import KubernetesCluster, listing
+from bot.cluster import Api, KubernetesCluster, listing
 from bot.errors import Conflict, NotFound, Rejected
 from bot.kinds import CONFIG_MAP, CRD, DEPLOYMENT, NAMESPACE, POD, Kind, Object
+from tests.cluster.stage import Answer, Stage
 
 WIDGET = Kind("example.test", "v1", "widgets", "Widget")
 RACK = Kind("example.test", "v1", "racks", "Rack")
@@ -153,6 +155,30 @@ async def test_types_come_from_the_server(cluster: KubernetesCluster) -> None:
     assert DEPLOYMENT in await cluster.types("apps")
     assert {POD, NAMESPACE} <= set(await cluster.types(""))
     assert await cluster.types("nowhere.test") == []
+
+
+async def test_a_type_of_an_older_version_is_found(stage: Stage, api: Api) -> None:
+    """What the preferred version has not is listed in the version that has it: its objects go with
+    their CRD all the same."""
+
+    def answer(body: dict[str, Any]) -> Answer:
+        async def said(request: web.Request) -> web.StreamResponse:
+            return web.json_response(body)
+
+        return said
+
+    def resource(name: str, kind: str) -> dict[str, Any]:
+        return {"name": name, "kind": kind, "namespaced": True}
+
+    versions = [{"groupVersion": f"mesh.test/{each}"} for each in ("v1", "v1beta1")]
+    both, older = resource("sidecars", "Sidecar"), resource("proxyconfigs", "ProxyConfig")
+    stage.next("GET", answer({"preferredVersion": versions[0], "versions": versions}))
+    stage.next("GET", answer({"resources": [both]}), answer({"resources": [both, older]}))
+    found = await KubernetesCluster(api).types("mesh.test")
+    assert [(kind.plural, kind.version) for kind in found] == [
+        ("sidecars", "v1"),
+        ("proxyconfigs", "v1beta1"),
+    ]
 
 
 async def test_an_access_review_answers(cluster: KubernetesCluster, namespace: str) -> None:

@@ -212,6 +212,7 @@ async def test_services_are_asked_again_too(stage: Stage, opened: Open, tmp_path
         ),
         ("", {"command": "/etc/passwd", "installHint": "chmod"}, "cannot be run: .*; chmod$"),
     ],
+    ids=map(str, range(13)),
 )
 async def test_a_plugins_own_words_reach_people(
     opened: Open,

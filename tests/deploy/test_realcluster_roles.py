@@ -182,7 +182,7 @@ async def test_the_policy_keeps_the_bot_to_the_workshops_namespaces(tmp_path: Pa
             assert "default is none of them" in said
             for refused in (
                 ("delete", "namespace", "kube-public", "--wait=false"),
-                ("create", "namespace", "bookinfo-"),
+                ("create", "namespace", "bookinfo2"),
                 ("create", "namespace", "somebody-elses"),
                 ("delete", "validatingadmissionpolicy", "meshbot-own-namespaces"),
             ):
