@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import injection, installation, sidecars
+from bot.knowledge.istio import injection, installation, sidecar_rollout, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
 from bot.steps import Context, Options, Plan, Role, Scope, Step, Verdict
 from bot.text import Text
@@ -49,7 +49,7 @@ async def run(context: Context, options: InjectOptions) -> Verdict:
     labelled = await sidecars.set_injection_labels(context, on=on)
     if not on:
         labelled += await sidecars.withdraw_own_requests(context)
-    done = await sidecars.restart_workloads(context, on=on)
+    done = await sidecar_rollout.restart_workloads(context, on=on)
     if done.lagging:
         words = Text("the label is right, but not every pod has been replaced.")
         again = "inject" if on else "inject off"

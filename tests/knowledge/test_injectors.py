@@ -192,4 +192,26 @@ def test_a_new_pod_that_is_wrong_is_not_waited_for(mark: str, settled: bool) -> 
     """It stays as it is, however long one waits; an old one goes with the rollout."""
     found = build_sidecar_state([deployment()], [pod(mark)], on=False)
     assert found.settled == settled
-    assert bool(found.select_wrong_pods(deployment(), anew=True)) == settled
+    assert bool(found.select_wrong_pods(deployment())) == settled
+
+
+@pytest.mark.parametrize(
+    ("revision", "mark", "restarts", "settled"),
+    [
+        ("default", "zero", ("x",), False),
+        ("canary", "zero", (), True),
+        ("", "zero", (), True),
+        ("default", "one", ("x",), True),
+    ],
+)
+def test_a_sidecar_of_another_istiod_is_replaced(
+    revision: str, mark: str, restarts: tuple[str, ...], settled: bool
+) -> None:
+    """A pod that was injected by another revision than its namespace names now is made anew; one
+    that comes so again is not waited for."""
+    old = pod(mark)
+    old["metadata"]["annotations"]["istio.io/rev"] = "canary"
+    found = build_sidecar_state([deployment()], [old], on=True, revision=revision)
+    assert found.to_restart == restarts
+    assert found.settled == settled
+    assert found.counted == (1, 1)

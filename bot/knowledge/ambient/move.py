@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from bot.knowledge.ambient import join, verify
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import sidecars
+from bot.knowledge.istio import sidecar_rollout, sidecars
 from bot.knowledge.objects.apply import build_not_ready_verdict
 from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.steps import Context, Verdict
@@ -22,7 +22,7 @@ async def move_application(context: Context, done: list[Text], *, whole: bool) -
         return verify.build_missing_agents_verdict(context)
     done += await sidecars.set_injection_labels(context, on=False)
     done += await sidecars.withdraw_own_requests(context)
-    restart = await sidecars.restart_workloads(context, on=False)
+    restart = await sidecar_rollout.restart_workloads(context, on=False)
     if restart.lagging:
         return build_not_ready_verdict(
             context,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from bot.kinds import DAEMON_SET, POD, Object
 from bot.knowledge.ambient import join
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import sidecars
+from bot.knowledge.istio import sidecar_rollout
 from bot.knowledge.mesh_config import describe_tracing, read_mesh_config, read_telemetries
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.suggestions import suggest_commands
@@ -39,7 +39,7 @@ async def build_injected_verdict(
     context: Context, pods: tuple[str, ...], done: tuple[Text, ...]
 ) -> Verdict:
     """Return the verdict when new pods got a sidecar again: ambient would pass over them."""
-    why = await sidecars.explain_unchanged_pods(context, pods, on=False)
+    why = await sidecar_rollout.explain_unchanged_pods(context, pods, on=False)
     return Verdict(
         State.NOT_YET,
         Text("the ambient profile is there, but new pods still get a sidecar."),

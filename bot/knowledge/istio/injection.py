@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.kinds import Object
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import sidecars
+from bot.knowledge.istio import sidecar_rollout, sidecars
 from bot.knowledge.istio.injectors import (
     AMBIENT_LABELS,
     INJECTION_LABEL,
@@ -39,7 +39,7 @@ class InjectionResult:
 
     on: bool
     labelled: tuple[Text, ...]
-    restart: sidecars.RestartResult
+    restart: sidecar_rollout.RestartResult
     page: app.PageCheck
     again: bool = False
 
@@ -141,7 +141,7 @@ async def verify_and_report(context: Context, result: InjectionResult) -> Verdic
 async def explain_shortcoming(context: Context, result: InjectionResult) -> Text:
     """Return why it is not done, in one sentence, or EMPTY."""
     if pods := result.restart.unchanged:
-        why = await sidecars.explain_unchanged_pods(context, pods, on=result.on)
+        why = await sidecar_rollout.explain_unchanged_pods(context, pods, on=result.on)
         return Text("{why}.", why=why)
     if lost := result.page.cause:
         return Text("The page showed reviews before, and does not now: {cause}.", cause=lost)

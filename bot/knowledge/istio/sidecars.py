@@ -3,7 +3,6 @@ each pod's annotation."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,25 +19,18 @@ from bot.knowledge.istio.injectors import (
     select_noticed,
 )
 from bot.knowledge.istio.installation import REVISION
-from bot.knowledge.objects.apply import restart_deployment
 from bot.knowledge.objects.conflicts import ObjectConflict, require_confirmed
-from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.namespace_labels import find_label_conflicts, relabel_namespace
-from bot.knowledge.objects.waiting import shorten_when_refused, wait_for_change
 from bot.knowledge.objects.workloads import (
-    FOLLOWED_KINDS,
-    build_parts,
-    count_ready_pods,
     get_labels,
     get_name,
     is_being_deleted,
     is_ready,
     select_pods,
 )
-from bot.ports import Part, WatchCache
 from bot.steps import Context
-from bot.text import Listed, Text, counted, verbatim
+from bot.text import Listed, Text
 
 OPT_OUT_KEY = POD_LABEL
 TEMPLATES = "inject.istio.io/templates"
@@ -169,12 +161,23 @@ async def withdraw_own_requests(context: Context) -> tuple[Text, ...]:
 class SidecarState:
     """The application's workloads and all their pods, compared with what is wanted.
 
-    Pods that are being deleted are among them; `on` is whether sidecars are wanted.
+    Pods that are being deleted are among them; `on` is whether sidecars are wanted, `revision` of
+    which istiod, "" when that is not known.
     """
 
     workloads: tuple[Object, ...]
     pods: tuple[Object, ...]
     on: bool
+    revision: str = ""
+
+    def is_wanted(self, pod: Object) -> bool:
+        """Tell whether a pod has a sidecar, or none, as wanted."""
+        return has_sidecar(pod) == self.on
+
+    def is_outdated(self, pod: Object) -> bool:
+        """Tell whether a pod's sidecar is of another istiod than would inject it now."""
+        told = get_annotations(pod).get(REVISION)
+        return bool(self.on and self.revision and told and told != self.revision)
 
     def select_pods(self, workload: Object) -> list[Object]:
         """Return a workload's pods, also those that are being deleted."""
@@ -182,178 +185,84 @@ class SidecarState:
 
     @property
     def to_restart(self) -> tuple[str, ...]:
-        """Workloads with a pod that is not as wanted and not being deleted."""
+        """Workloads with a pod that is not as wanted, or has the sidecar of another istiod."""
         return tuple(
             get_name(w)
             for w in self.workloads
             if any(
-                has_sidecar(p) != self.on and "deletionTimestamp" not in p["metadata"]
-                for p in self.select_pods(w)
+                not is_being_deleted(pod) and (not self.is_wanted(pod) or self.is_outdated(pod))
+                for pod in self.select_pods(w)
             )
         )
 
     @property
     def settled(self) -> bool:
-        """True when nothing changes any more: every workload is ready and all pods, even old ones,
+        """True when nothing changes any more: every workload is ready, and all pods, even old ones,
         are as wanted, or one that is not has been made anew already.
         """
         return all(
-            is_ready(w) and (bool(self.select_wrong_pods(w, anew=True)) or self.is_as_wanted(w))
+            is_ready(w) and (bool(self.select_wrong_pods(w)) or not self.select_old_pods(w))
             for w in self.workloads
         )
 
-    def is_as_wanted(self, workload: Object) -> bool:
-        """Tell whether all pods of a workload are as wanted."""
-        return all(has_sidecar(pod) == self.on for pod in self.select_pods(workload))
-
-    def select_wrong_pods(self, workload: Object, *, anew: bool = False) -> list[Object]:
-        """Return the pods of a workload that are not as wanted; `anew`: only those of its present
-        template, which no restart will change.
+    def select_old_pods(self, workload: Object) -> list[Object]:
+        """Return the pods of a workload that are not as wanted, without new ones of another istiod,
+        which no restart would change.
         """
-        wrong = [pod for pod in self.select_pods(workload) if has_sidecar(pod) != self.on]
-        template = workload["spec"]["template"].get("metadata") or {}
-        mark = (template.get("annotations") or {}).get(RESTARTED)
-        if not anew:
-            return wrong
         return [
             pod
-            for pod in wrong
-            if mark
-            and (pod["metadata"].get("annotations") or {}).get(RESTARTED) == mark
-            and not is_being_deleted(pod)
+            for pod in self.select_pods(workload)
+            if not self.is_wanted(pod)
+            or (self.is_outdated(pod) and not is_made_anew(pod, workload))
+        ]
+
+    def select_wrong_pods(self, workload: Object) -> list[Object]:
+        """Return the pods of a workload that were made anew and are still not as wanted."""
+        return [
+            pod
+            for pod in self.select_pods(workload)
+            if not self.is_wanted(pod) and is_made_anew(pod, workload) and not is_being_deleted(pod)
         ]
 
     @property
     def counted(self) -> tuple[int, int]:
         """The number of pods that are as wanted, and of all."""
         pods = [pod for w in self.workloads for pod in self.select_pods(w)]
-        return sum(has_sidecar(pod) == self.on for pod in pods), len(pods)
+        return sum(map(self.is_wanted, pods)), len(pods)
+
+
+def get_annotations(obj: Object) -> dict[str, str]:
+    """Return an object's annotations."""
+    return obj["metadata"].get("annotations") or {}
+
+
+def is_made_anew(pod: Object, workload: Object) -> bool:
+    """Tell whether a pod is of the last restart of its workload."""
+    template = workload["spec"]["template"].get("metadata") or {}
+    mark = (template.get("annotations") or {}).get(RESTARTED)
+    return bool(mark) and get_annotations(pod).get(RESTARTED) == mark
 
 
 def build_sidecar_state(
-    workloads: Sequence[Object], pods: Sequence[Object], *, on: bool
+    workloads: Sequence[Object], pods: Sequence[Object], *, on: bool, revision: str = ""
 ) -> SidecarState:
     """Return the state of the workloads that injection concerns.
 
     Those are neither gateways of istiod nor workloads that are never injected.
     """
     own = tuple(w for w in workloads if app.MANAGED not in get_labels(w) and not is_left_out(w))
-    return SidecarState(own, tuple(pods), on)
+    return SidecarState(own, tuple(pods), on, revision)
 
 
 async def read_sidecar_state(context: Context, *, on: bool) -> SidecarState:
     """Read the state of the sidecars from the cluster."""
     namespace = context.workshop.app_namespace
     pods = await context.cluster.find(POD, namespace)
-    return build_sidecar_state(await app.find_workloads(context), pods, on=on)
+    revision = await read_wanted_revision(context) if on else ""
+    return build_sidecar_state(await app.find_workloads(context), pods, on=on, revision=revision)
 
 
-@dataclass(frozen=True)
-class RestartResult:
-    """Result of a restart: the workloads that were restarted, those that lag behind, and pods that
-    were made anew and are still not as wanted.
-    """
-
-    restarted: tuple[str, ...]
-    lagging: tuple[Part, ...] = ()
-    unchanged: tuple[str, ...] = ()
-
-
-async def restart_workloads(context: Context, *, on: bool) -> RestartResult:
-    """Restart the workloads that are not as wanted, and watch until no old pod is left."""
-    namespace = context.workshop.app_namespace
-    restarted = (await read_sidecar_state(context, on=on)).to_restart
-    for deployment in restarted:
-        await restart_deployment(context, namespace, deployment)
-    async with context.cluster.follow(namespace, *FOLLOWED_KINDS) as view:
-        end = asyncio.get_running_loop().time() + context.workshop.readiness_timeout
-        try:
-            async with asyncio.timeout_at(end) as limit:
-                while not (found := show_rollout(context, view, on=on)).settled:
-                    late = [w for w in found.workloads if not is_ready(w)]
-                    shorten_when_refused(limit, end, late)
-                    await wait_for_change(context, view)
-        except TimeoutError:
-            return RestartResult(restarted, tuple(list_lagging_workloads(view, on=on)))
-    wrong = [p for w in found.workloads for p in found.select_wrong_pods(w, anew=True)]
-    return RestartResult(restarted, (), tuple(map(get_name, wrong)))
-
-
-async def explain_unchanged_pods(context: Context, names: Sequence[str], *, on: bool) -> Text:
-    """Return why pods that were made anew still have a sidecar, or still have none."""
-    injectors, labels = await read_injectors(context), await read_labels(context)
-    found = await context.cluster.find(POD, context.workshop.app_namespace)
-    pod = next((pod for pod in found if get_name(pod) in names), None)
-    by = find_injector(injectors, labels, get_labels(pod) if pod else {})
-    listed = Listed(names, "comma")
-    if not on and by is not None:
-        return counted(
-            "{pods} is new and got a sidecar again: {webhook} takes it",
-            "{pods} are new and got a sidecar again: {webhook} takes them",
-            n=len(names),
-            pods=listed,
-            webhook=describe_object(by),
-        )
-    if not on:
-        return counted(
-            "{pods} is new and got a sidecar again, though no injector takes it: something else "
-            "changes pods when they are made",
-            "{pods} are new and got a sidecar again, though no injector takes them: something else "
-            "changes pods when they are made",
-            n=len(names),
-            pods=listed,
-        )
-    if by is None:
-        return counted(
-            "{pods} is new and has no sidecar: no injector takes it",
-            "{pods} are new and have no sidecar: no injector takes them",
-            n=len(names),
-            pods=listed,
-        )
-    return counted(
-        "{pods} is new and has no sidecar, although {webhook} takes it: istiod did not answer, or "
-        "left it out",
-        "{pods} are new and have no sidecar, although {webhook} takes them: istiod did not answer, "
-        "or left them out",
-        n=len(names),
-        pods=listed,
-        webhook=describe_object(by),
-    )
-
-
-def show_rollout(context: Context, view: WatchCache, *, on: bool) -> SidecarState:
-    """Show each workload's pods, and return the state of the sidecars."""
-    found = view_sidecar_state(view, on=on)
-    shown = {get_name(w) for w in found.workloads}
-    for part in build_parts(view, lambda workload: get_name(workload) in shown):
-        context.progress.part(part)
-    as_wanted, total = found.counted
-    context.progress.say(
-        Text("{count} of {total} pods carry a sidecar", count=as_wanted, total=total)
-        if on
-        else Text("{count} of {total} pods are without sidecar", count=as_wanted, total=total)
-    )
-    return found
-
-
-def view_sidecar_state(view: WatchCache, *, on: bool) -> SidecarState:
-    """Return the state of the sidecars in a followed namespace."""
-    return build_sidecar_state(view.objects(DEPLOYMENT), view.objects(POD), on=on)
-
-
-def list_lagging_workloads(view: WatchCache, *, on: bool) -> list[Part]:
-    """Return the workloads that did not settle, with the reason."""
-    found = view_sidecar_state(view, on=on)
-    slow = {get_name(w) for w in found.workloads if not is_ready(w)}
-    old = [(w, found.select_wrong_pods(w)) for w in found.workloads if get_name(w) not in slow]
-    waits = build_parts(view, lambda workload: get_name(workload) in slow)
-    leaving = [
-        Part(
-            verbatim(get_name(w)),
-            *count_ready_pods(w),
-            Text("old pod {name} is still there", name=get_name(pods[0])),
-        )
-        for w, pods in old
-        if pods
-    ]
-    return [*waits, *leaving]
+async def read_wanted_revision(context: Context) -> str:
+    """Return the revision whose istiod injects the namespace's pods now; "" when none does."""
+    labels = await read_labels(context)
+    return get_revision(find_injector(await read_injectors(context), labels, {}))
