@@ -43,6 +43,7 @@ FOREIGN = (
     re.compile(r"(?:tracing|custom dashboards) Healthy"),  # Kiali
     re.compile(r"(?<=ConfigMap )\S+ \(.*\)"),  # lines of an object
     re.compile(r"\w+\[\d+\]\.\w+: "),  # the path of a field
+    re.compile(r"\w+\[[\w-]+\]\.[\w.\[\]]+: (?:\S+ → (?:true)?)?"),  # and its values
 )
 """What others say in a dialogue: it stays as it is."""
 NAMES = frozenset(

@@ -121,7 +121,7 @@ async def test_a_cluster_that_is_away_is_said(tmp_path: Path) -> None:
         assert [
             line
             for line in failures(lines)
-            if line.startswith("cluster: cannot connect to http://127.0.0.1")
+            if line.startswith("cluster: cannot connect to https://127.0.0.1")
         ]
         assert any("Istio 1.30.3" in line for line in lines)
 

@@ -86,7 +86,7 @@ async def test_a_cluster_that_is_away_is_said(tmp_path: Path, step: str) -> None
     async with scene(tmp_path) as on:
         await on.wire.cut()
         said = words(await on.stage.type(f"/mesh {step} -> error"))
-        assert "cluster cannot be reached: cannot connect to http://127.0.0.1" in said
+        assert "cluster cannot be reached: cannot connect to https://127.0.0.1" in said
         assert "The cluster's administrator: is it up?" in said
         assert await on.unfinished() == []
 

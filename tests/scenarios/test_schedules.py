@@ -262,11 +262,11 @@ async def test_buttons_and_roles(tmp_path: Path) -> None:
     [
         ("install every 5m", "cannot be scheduled"),
         ("uninstall at 17:00", "cannot be scheduled"),
-        ("ping evry 10m", "Did you mean `every`?"),
+        ("ping evry 10m", "Did you mean `/mesh ping every 10m`?"),
         ("ping every 1s", "too often for ping"),
         ("ping every 10m until yesterday", "until needs a time of day"),
         ("digest every 5m", "1 h must lie between"),
-        ("digest weekdays 9:00 Madrid", "Did you mean `Europe/Madrid`?"),
+        ("digest weekdays 9:00 Madrid", "Did you mean `/mesh digest weekdays 9:00 Europe/Madrid`?"),
         (
             "traffic burst 2000 at 10/s every 1m",
             "too often for traffic: 3 min 20 s must lie between",

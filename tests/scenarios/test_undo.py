@@ -102,6 +102,7 @@ async def test_a_hand_that_was_there_since_is_shown(stage: Stage) -> None:
     await lines(stage, "/mesh install", "/mesh addons jaeger", "/mesh addons")
     await stage.api.merge(SERVICES, "tracing", MESH, {"spec": {"selector": {"app": "yaeger"}}})
     await stage.type("/mesh addons jaeger")
+    await stage.type('click "Replace it"')
     assert "restores Service tracing (selector.app: jaeger → yaeger)" in words(
         await stage.type("/mesh undo")
     )

@@ -18,6 +18,8 @@ from bot.text import Text
 from bot.view.tour import TOUR, render_explanation, render_short_explanation
 
 RUN = re.compile(r"run(:\d+)?")
+EXPLAIN = re.compile(r"explain(:[\w-]+)?")
+"""On the Home tab each step has such a button, so that its action names the step."""
 TURNS = ("turn:back", "turn:on", "look", "end")
 """Verbs of the buttons that change what everybody sees."""
 
@@ -40,7 +42,7 @@ class TourButtons:
         verb = pressed.action.removeprefix(TOUR)
         name, _, typed = pressed.value.partition(" ")
         page, step = pages.find_page(name), pages.catalog.get(name)
-        if verb == "explain" and step is not None:
+        if EXPLAIN.fullmatch(verb) and step is not None:
             await reply.say(self._explain(page, step))
             return None
         if page is None or step is None or pressed.posted is None:
