@@ -116,6 +116,7 @@ async def test_a_run_that_nobody_carries_out_is_not_forgotten(
     assert read_verdict_state(stage.newest()) == "done"
 
 
+@pytest.mark.long
 async def test_an_undo_that_is_taken_up_takes_back_what_was_confirmed(
     scene: tuple[Stage, Bot],
 ) -> None:
@@ -270,6 +271,7 @@ async def test_a_question_that_is_answered_twice_counts_once(scene: tuple[Stage,
     assert "the mesh is gone" in words(asked)
 
 
+@pytest.mark.long
 async def test_a_confirmation_waits_for_a_change_in_somebodys_namespace(
     scene: tuple[Stage, Bot],
 ) -> None:
@@ -308,6 +310,7 @@ async def test_a_button_that_is_pressed_too_late_ends_the_question(
     assert await stage.api.get(NAMESPACES, "istio-system") is not None
 
 
+@pytest.mark.long
 async def test_what_was_begun_is_not_said_to_be_unchanged(scene: tuple[Stage, Bot]) -> None:
     """A run that asks only when it is taken up may have changed something before: no claim."""
     stage, bot = scene

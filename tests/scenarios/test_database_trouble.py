@@ -143,6 +143,7 @@ async def test_a_database_that_takes_no_writes_begins_nothing(
     assert not [leak for text in (said, *map(str, rows)) for leak in LEAKS if leak in text]
 
 
+@pytest.mark.long
 async def test_an_install_that_adds_only_the_crds_has_changed_something(stage: Stage) -> None:
     """Istio is just so already, and the Gateway API is not there: it is applied, and that is said."""
     await stage.type("/mesh install")
@@ -154,6 +155,7 @@ async def test_an_install_that_adds_only_the_crds_has_changed_something(stage: S
     assert "nothing was changed" not in said
 
 
+@pytest.mark.long
 async def test_a_run_that_is_taken_up_does_not_call_its_own_work_unchanged(
     tmp_path: Path,
 ) -> None:

@@ -54,6 +54,7 @@ FOREIGN_RULE = {
 ASKED_HOST = "reviews.bookinfo.svc.cluster.local"
 
 
+@pytest.mark.long
 async def test_a_rule_of_others_is_replaced_only_when_asked(tmp_path: Path) -> None:
     """Every field and who set it is named; cancelled, nothing is written; confirmed, the objects are
     just what was asked; undone, they are again what they were, and whose."""

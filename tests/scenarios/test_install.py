@@ -98,6 +98,7 @@ async def test_wrong_options_change_nothing(stage: Stage, typed: str, says: str)
     assert await stage.api.list(CRDS) == []
 
 
+@pytest.mark.long
 async def test_what_is_being_pruned_is_not_waited_for_to_become_ready(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +155,7 @@ async def other_control_plane(stage: Stage) -> None:
     )
 
 
+@pytest.mark.long
 async def test_another_control_plane_is_not_overrun(stage: Stage) -> None:
     """It is named, and what changes hands; nothing is installed beside it without a question."""
     await other_control_plane(stage)

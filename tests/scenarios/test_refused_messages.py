@@ -66,6 +66,7 @@ def ephemeral(stage: Stage) -> Message | None:
     return found[-1] if found else None
 
 
+@pytest.mark.long
 async def test_an_end_in_an_archived_channel_is_told_and_shown_later(tmp_path: Path) -> None:
     """Who asked gets the verdict directly; the channel has it once it takes messages again."""
     async with playing(tmp_path) as (stage, bot):
@@ -87,6 +88,7 @@ async def archive_in_the_middle(stage: Stage, bot: Bot) -> None:
     assert (shown.ts, "is ready" in words(shown)) == (message.ts, True)
 
 
+@pytest.mark.long
 async def test_a_token_that_is_refused_makes_the_bot_unready_and_loses_nothing(
     tmp_path: Path,
 ) -> None:
