@@ -97,7 +97,14 @@ class Rejected(ClusterError):
 
 class LedgerError(MeshbotError):
     """The ledger's database cannot be used; the text says where it is and why, never a password or
-    a statement."""
+    a statement.
+
+    `why` is the reason for people, which names no place; EMPTY where it is not known.
+    """
+
+    def __init__(self, text: str, why: Text = EMPTY) -> None:
+        super().__init__(text)
+        self.why = why
 
 
 class IstioError(MeshbotError):

@@ -155,7 +155,7 @@ def judge_all(mutations: list[Mutation], jobs: int) -> list[str]:
 
 def main() -> None:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])  # type: ignore[union-attr]  # there is one
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="only say which do not apply")
     parser.add_argument("--only", default="", metavar="WORD", help="in the file or the description")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="copies side by side")

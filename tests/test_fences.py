@@ -38,7 +38,7 @@ async def test_it_begins_nothing(fenced: tuple[Stage, Bot]) -> None:
     """Who types is told that the database cannot be used, and there is no run."""
     stage, bot = fenced
     said = words(await stage.type("/mesh preflight -> error"))
-    assert "My database cannot be used just now." in said
+    assert "My database cannot be used just now: this process has lost touch with it" in said
     assert await bot.ledger.run_queries.list_recent_runs(1) == []
 
 

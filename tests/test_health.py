@@ -122,7 +122,7 @@ async def test_a_database_that_is_gone_makes_a_bot_unready(tmp_path: Path) -> No
         assert "its file was deleted or moved away" in told["parts"]["ledger"]["says"]
         assert (await on.ask("/healthz"))[0] == 200
         said = words(await on.stage.type("/mesh preflight -> error"))
-        assert "My database cannot be used just now." in said
+        assert "My database cannot be used just now: its file is gone." in said
         aside.rename(path)
         assert (await on.ask("/readyz"))[0] == 200
 

@@ -133,9 +133,10 @@ class Plugin:
         finally:
             if process.returncode is None:
                 end_group(process)
-                await process.wait()
-            # A stream that was not read to its end would stay open.
+            # Before the wait: asyncio's ends only when both streams have ended, and one that was
+            # not read to its end is paused, so that its end is never seen.
             process._transport.close()  # type: ignore[attr-defined]
+            await process.wait()
 
     @property
     def _command(self) -> str:

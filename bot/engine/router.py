@@ -113,7 +113,9 @@ class CommandRouter:
         since = time.time()
         try:
             if self.draining:
-                raise UserError(Text("I am being restarted."), Text("Type it again in a minute."))
+                raise UserError(
+                    Text("I am being restarted."), Text("Type it again when I am back.")
+                )
             if what.stranger:
                 raise AccessDenied(build_stranger_denial(what.stranger))
             if await self.requests.is_new(what.key):

@@ -106,10 +106,11 @@ class HealthServer:
                 return await check()
         except TimeoutError:
             return ComponentHealth(check.__name__, False, "no answer in time", needed=True)
-        except Exception:
+        except Exception as problem:
             # A check that breaks is a finding of its own: the probe must be answered.
             log.exception("a check failed")
-            return ComponentHealth(check.__name__, False, "the check itself failed", needed=True)
+            said = f"the check itself failed ({type(problem).__name__})"
+            return ComponentHealth(check.__name__, False, said, needed=True)
 
 
 def _build_response(findings: list[ComponentHealth], *, bad: bool) -> web.Response:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import LedgerError
+from bot.ledger.reasons import explain_database_error
 from bot.ledger.sqlite_file import FileWatch, make_private
 from bot.masking import hide_passwords
 
@@ -237,7 +238,8 @@ def translate_errors(url: URL) -> Iterator[None]:
         raise
     except (SQLAlchemyError, OSError, sqlite3.Error) as problem:
         raise LedgerError(
-            f"The ledger ({describe_location(url)}) cannot be used: {summarize_error(problem)}"
+            f"The ledger ({describe_location(url)}) cannot be used: {summarize_error(problem)}",
+            explain_database_error(problem),
         ) from problem
 
 

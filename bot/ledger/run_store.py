@@ -72,7 +72,10 @@ class SqlRuns:
                 # Neither is there any more: what stood in the way has just ended.
                 continue
             return build_run(rows[0])
-        raise LedgerError("The ledger is contended: the run could not be entered.")
+        raise LedgerError(
+            "The ledger is contended: the run could not be entered.",
+            Text("others write the same at the same moment"),
+        )
 
     async def record_posted(self, run_id: str, channel: str, ts: str) -> None:
         """Record where the run's message stands, so that another process can edit it."""
@@ -128,7 +131,10 @@ class SqlRuns:
                 await self._raise_for_conflict(
                     runs.c.lock_key == (run.scope if run else None), ScopeLocked
                 )
-        raise LedgerError("The ledger is contended: the run could not be confirmed.")
+        raise LedgerError(
+            "The ledger is contended: the run could not be confirmed.",
+            Text("others write the same at the same moment"),
+        )
 
     async def resume_run(self, run_id: str, owner: str, *, attempt: int | None = None) -> Run:
         """Take over a running run of a process that is gone; it keeps its lock.

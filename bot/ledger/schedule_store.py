@@ -57,7 +57,10 @@ class SqlSchedules:
                     schedules.c.request_key == clean_text(new.request_key)
                 ):
                     return known, False
-        raise LedgerError("The ledger is contended: the schedule could not be entered.")
+        raise LedgerError(
+            "The ledger is contended: the schedule could not be entered.",
+            Text("others write the same at the same moment"),
+        )
 
     async def get(self, id_: str) -> Schedule | None:
         """Return the schedule of that id, or None."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.errors import LedgerError
+from bot.text import EMPTY, Text
 
 log = logging.getLogger(__name__)
 
@@ -61,25 +62,26 @@ class FileWatch:
 
     def check(self) -> None:
         """Raise LedgerError when the file was deleted or replaced; one `stat`, no waiting."""
-        problem = self._find_problem()
+        problem, why = self._find_problem()
         if problem and not self._missed:
             log.error("%s", problem)
         elif self._missed and not problem:
             log.warning("the ledger's file %s is back", self.path)
         self._missed = bool(problem)
         if problem:
-            raise LedgerError(problem)
+            raise LedgerError(problem, why)
 
-    def _find_problem(self) -> str:
+    def _find_problem(self) -> tuple[str, Text]:
         try:
             found = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            happened = "was deleted or moved away"
+            happened, why = "was deleted or moved away", Text("its file is gone")
         else:
             if (found.st_dev, found.st_ino) == self._opened:
-                return ""
-            happened = "was replaced"
+                return "", EMPTY
+            happened, why = "was replaced", Text("its file was replaced while the bot runs")
         return (
             f"The ledger ({self.path}) cannot be used: its file {happened} while the bot runs. "
-            "Put it back, or start the bot again to go on with what is there."
+            "Put it back, or start the bot again to go on with what is there.",
+            why,
         )

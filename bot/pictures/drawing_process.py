@@ -165,6 +165,9 @@ class DrawingProcess:
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+            # Before the wait, which ends only when what it wrote has ended as well: after a line
+            # that is too long, that is not read any more.
+            process._transport.close()  # type: ignore[attr-defined]
             await process.wait()
         home, self._home = self._home, ""
         if home:

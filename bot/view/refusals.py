@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.language.localizer import Localizer
 from bot.ledger import Schedule
 from bot.messages import Message
+from bot.slackrules.refusals import OWN_FAILURE, WRONG_TOKEN
 from bot.text import EMPTY, Text, join
 from bot.view.blocks import escape_code, mention_channel, section
 
@@ -23,20 +24,8 @@ REASONS = {
     "restricted_action_thread_only_channel": Text("the channel takes only replies in threads"),
     "channel_is_limited_access": RESTRICTED,
     "messages_tab_disabled": Text("the app takes no direct messages"),
-    **dict.fromkeys(
-        (
-            "account_inactive",
-            "invalid_auth",
-            "missing_scope",
-            "not_allowed_token_type",
-            "not_authed",
-            "org_login_required",
-            "team_access_not_granted",
-            "token_expired",
-            "token_revoked",
-        ),
-        TOKEN,
-    ),
+    **dict.fromkeys(WRONG_TOKEN, TOKEN),
+    OWN_FAILURE: Text("I failed in sending it, and my log has the reason"),
 }
 """What Slack's codes mean, for the one who waits for a message."""
 

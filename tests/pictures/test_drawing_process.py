@@ -24,6 +24,7 @@ from tests.pictures.examples import burst, graph
 STUCK = (sys.executable, "-c", "import time; time.sleep(60)")
 CRASHING = (sys.executable, "-c", "import os; os._exit(3)")
 GIBBERISH = (sys.executable, "-c", "print('{}', flush=True); input()")
+ENDLESS = (sys.executable, "-c", "while True: print('x' * 9999, end='', flush=True)")
 BARE = """
 import sys
 sys.modules["pygraphviz"] = sys.modules["PIL"] = None
@@ -73,7 +74,9 @@ async def test_pictures_are_drawn_and_processes_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    "worker", [STUCK, CRASHING, GIBBERISH], ids=["stuck", "crashing", "gibberish"]
+    "worker",
+    [STUCK, CRASHING, GIBBERISH, ENDLESS],
+    ids=["stuck", "crashing", "gibberish", "endless"],
 )
 async def test_a_broken_process_costs_a_picture_and_nothing_more(worker: tuple[str, ...]) -> None:
     """No picture, in time, without an error; the process is ended, and the next picture gets a

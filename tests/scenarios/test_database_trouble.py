@@ -30,7 +30,15 @@ DEPLOYMENTS, CRDS = (
     Ref("apps", "deployments"),
     Ref("apiextensions.k8s.io", "customresourcedefinitions"),
 )
-LEAKS = ("sqlite", "/tmp", "database is locked", "disk", "malformed", "readonly", "Operational")
+LEAKS = (
+    "sqlite",
+    "/tmp",
+    "database is locked",
+    "database or disk",
+    "malformed",
+    "readonly",
+    "Operational",
+)
 """What only the log may say: where the database is, and its driver's words."""
 
 
@@ -72,7 +80,7 @@ async def test_what_was_written_before_the_database_was_locked_is_said(
         await lock(other)
         said = words(await typing)
         other.execute("ROLLBACK")
-        assert "My database cannot be used just now." in said
+        assert "My database cannot be used just now: another program keeps it locked." in said
         assert "This was written to the cluster before, and stays: Namespace bookinfo" in said
         assert "Type it again when the database is back: it goes on from what is there." in said
         assert not [leak for leak in LEAKS if leak in said]
@@ -119,6 +127,7 @@ FAULTS = {
     "full": ("max_page_count = 1", "max_page_count = 1000000"),
     "read-only": ("query_only = ON", "query_only = OFF"),
 }
+REASONS = {"full": "its disk is full", "read-only": "it cannot be written to, only read"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -138,8 +147,9 @@ async def test_a_database_that_takes_no_writes_begins_nothing(
         rows = await bot.ledger.audit.entries()
         changed = await stage.version() != before
     assert ("This was written to the cluster before" in said) is changed
-    assert "My database cannot be used just now." in said
-    assert "My database cannot be used just now." in {str(row.summary) for row in rows}
+    failed = f"My database cannot be used just now: {REASONS[fault]}."
+    assert failed in said
+    assert failed in {str(row.summary) for row in rows}
     assert not [leak for text in (said, *map(str, rows)) for leak in LEAKS if leak in text]
 
 

@@ -18,9 +18,9 @@ from bot.slack.outbound import channel_messages as module
 from bot.slack.outbound import refusing_places
 from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.webapi import refusals
-from bot.slack.webapi.errors import WRONG_TOKEN
 from bot.slack.webapi.rate_limit import EditLimits
 from bot.slack.webapi.refusals import RefusalKind, classify_refusal
+from bot.slackrules.refusals import WRONG_TOKEN
 from sandbox.workspace import Workspace
 from tests.slack.conftest import eventually, message
 
@@ -235,10 +235,8 @@ async def test_refusals_are_in_the_figures(side: Side, channel: str) -> None:
 
 
 def test_a_token_that_sign_in_refuses_is_of_the_workspace() -> None:
-    """But for the one that Slack documents for a channel too."""
-    assert {code for code in WRONG_TOKEN if classify_refusal(code) is RefusalKind.CHANNEL} == {
-        "no_permission"
-    }
+    """Whatever is posted then is kept until the token is mended."""
+    assert {classify_refusal(code) for code in WRONG_TOKEN} == {RefusalKind.WORKSPACE}
 
 
 async def test_without_an_outbox_a_refusal_is_told_to_who_ends_a_run(

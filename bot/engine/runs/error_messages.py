@@ -22,6 +22,7 @@ from bot.errors import (
     Unreadable,
     UserError,
 )
+from bot.slackrules.refusals import OWN_FAILURE
 from bot.text import Seconds, Text, verbatim
 from bot.view.refusals import describe_remedy
 
@@ -44,7 +45,6 @@ class Failure:
 
 WEBHOOK_AWAY = "failed calling webhook"
 """Kubernetes' words when an admission webhook does not answer (1.32 to 1.36)."""
-LEDGER_FAILED = Text("My database cannot be used just now.")
 LEDGER_AWAY = Text(
     "The bot's administrator finds the reason in the log. Type it again when the database is back: "
     "it goes on from what is there."
@@ -162,7 +162,7 @@ def explain_ledger(problem: LedgerError) -> Failure:
     """
     log.warning("the database cannot be used: %s", problem)
     return Failure(
-        LEDGER_FAILED,
+        describe_ledger_failure(problem),
         Text(
             "The bot's administrator finds the reason in the log. "
             "What was done before that stays: `status` shows what is in place."
@@ -170,13 +170,20 @@ def explain_ledger(problem: LedgerError) -> Failure:
     )
 
 
+def describe_ledger_failure(problem: LedgerError) -> Text:
+    """Return that the database cannot be used, and why if its driver tells."""
+    if problem.why:
+        return Text("My database cannot be used just now: {why}.", why=problem.why)
+    return Text("My database cannot be used just now; it does not say why.")
+
+
 def explain_unauthorized(problem: Unauthorized) -> Failure:
     """Return that the bot's credentials are the trouble, and not what they may do."""
     return Failure(
         Text("The cluster does not let me in: {problem}", problem=problem.message),
         Text(
-            "Whoever runs the bot must renew its credentials, in its kubeconfig or where a plugin "
-            "gives them; no right is missing. Then type it again."
+            "The bot's administrator must renew its credentials, in its kubeconfig or where a "
+            "plugin gives them; no right is missing. Then type it again."
         ),
     )
 
@@ -200,7 +207,7 @@ def get_message(problem: MeshbotError) -> Text:
     """Return an error's message; one that only the log was meant for is shown as it is."""
     if isinstance(problem, LedgerError):
         # Its text names the database, which is for the log alone.
-        return LEDGER_FAILED
+        return describe_ledger_failure(problem)
     message = getattr(problem, "message", None)
     return message if isinstance(message, Text) else verbatim(str(problem))
 
@@ -208,7 +215,9 @@ def get_message(problem: MeshbotError) -> Text:
 def explain_post_error(problem: SlackError) -> UserError:
     """Return the UserError for a channel that cannot be written to."""
     if problem.code in PASSING_CODES:
-        hint = Text("Slack does not take it just now. Type it again in a minute.")
+        hint = Text("Slack takes nothing just now. Type it again when it does.")
+    elif problem.code == OWN_FAILURE:
+        hint = Text("The bot's administrator finds the reason in the log.")
     else:
         hint = describe_remedy(problem.code) or Text("The Slack app's administrator can tell why.")
     return UserError(

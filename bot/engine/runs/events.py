@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.catalog import Catalog
-from bot.engine.world.namespace_guard import ChangedObject
+from bot.engine.world.cluster_proxy import ChangedObject
 from bot.errors import MeshbotError
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
 from bot.ledger import Run, SqlHistory

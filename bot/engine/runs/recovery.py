@@ -13,8 +13,8 @@ from bot.engine.runs.run_messages import RunMessages, build_heading
 from bot.engine.runs.takeover_gate import RightLost, TakeoverGate
 from bot.engine.runs.tracker import RunTracker
 from bot.engine.runs.written import LEFT, describe_left
+from bot.engine.world.cluster_proxy import ChangedObject
 from bot.engine.world.locks import RunLocks
-from bot.engine.world.namespace_guard import ChangedObject
 from bot.errors import MeshbotError
 from bot.jobs import Jobs
 from bot.ledger import Ledger, Run, RunNotResumable, RunState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bot.engine.world.namespace_guard import ChangedObject
+from bot.engine.world.cluster_proxy import ChangedObject
 from bot.text import Listed, Text, counted
 
 LEFT = Text("What it did before the restart stays: `status` shows what is in place.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.errors import NotFound
 from bot.kinds import Kind, Object
@@ -38,6 +39,14 @@ def read_manifest(obj: Object, *, dry_run: bool = False) -> ObjectWrite:
         sent=obj,
         dry_run=dry_run,
     )
+
+
+class ChangedObject(NamedTuple):
+    """An object that a run wrote or deleted."""
+
+    kind: Kind
+    namespace: str
+    name: str
 
 
 class ClusterProxy:
@@ -110,6 +119,11 @@ class ClusterProxy:
     def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[WatchCache]:
         """List and watch these kinds in one namespace for as long as the context lasts."""
         return self._cluster.follow(namespace, *kinds)
+
+    async def resolve_target(self, write: ObjectWrite) -> ChangedObject:
+        """Return the object that a write is for; NotFound when its type is not served."""
+        kind = await self.resolve_kind(write)
+        return ChangedObject(kind, write.namespace if kind.namespaced else "", write.name)
 
     async def resolve_kind(self, write: ObjectWrite) -> Kind:
         """Return the type of what is written, in the version that its manifest names.

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from bot.catalog import Catalog, Invocation
 from bot.engine.world.clients import ClientSelector, ClusterClients
+from bot.engine.world.cluster_proxy import ChangedObject
 from bot.engine.world.mesh_change_log import MeshChangeLog
-from bot.engine.world.namespace_guard import ChangedObject, NamespaceGuard
+from bot.engine.world.namespace_guard import NamespaceGuard
 from bot.engine.world.namespace_history import NamespaceHistory
 from bot.engine.world.namespaces import WorkshopNamespaces
 from bot.engine.world.undo_recorder import UndoRecorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from bot.engine.world.namespace_guard import ChangedObject
+from bot.engine.world.cluster_proxy import ChangedObject
 from bot.kinds import DEPLOYMENT, Object
 from bot.ports import Mesh, Program
 from bot.text import Text

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
-from bot.engine.world.cluster_proxy import ClusterProxy, ObjectWrite
+from bot.engine.world.cluster_proxy import ChangedObject, ClusterProxy, ObjectWrite
 from bot.errors import UserError
 from bot.kinds import NAMESPACE, Kind, Object
 from bot.ports import Cluster
 from bot.text import Text
-
-
-class ChangedObject(NamedTuple):
-    """An object that a run wrote or deleted."""
-
-    kind: Kind
-    namespace: str
-    name: str
 
 
 class NamespaceGuard(ClusterProxy):
@@ -38,8 +29,7 @@ class NamespaceGuard(ClusterProxy):
         self._check_namespace(write.kind_name, write.name, write.namespace)
         if not write.dry_run:
             # Noted before it is sent: a write whose answer is lost may have been carried out.
-            kind = await self.resolve_kind(write)
-            self._changed.add(ChangedObject(kind, write.namespace, write.name))
+            self._changed.add(await self.resolve_target(write))
         return await send()
 
     async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:

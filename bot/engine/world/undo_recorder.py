@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from bot.engine.world.cluster_proxy import ClusterProxy, ObjectWrite
-from bot.engine.world.namespace_guard import ChangedObject
 from bot.engine.world.write_log import Written
 from bot.kinds import Kind, Object
 from bot.knowledge.objects.desired import extract_restorable_state
@@ -34,16 +33,15 @@ class UndoRecorder(ClusterProxy):
         """Write an object; recorded unless it is a dry run."""
         if write.dry_run:
             return await send()
-        kind = await self.resolve_kind(write)
-        namespace = write.namespace if kind.namespaced else ""
-        live = await self.get(kind, write.name, namespace)
+        target = await self.resolve_target(write)
+        live = await self.get(target.kind, target.name, target.namespace)
         before = extract_restorable_state(live) if live else None
-        image = BeforeImage(kind, namespace, write.name, before, write.sent)
+        image = BeforeImage(target.kind, target.namespace, target.name, before, write.sent)
         # Saved before the write: killed in between, the run can still be undone.
         is_new = await self._history.save_image(self._run, image)
         held = await send()
         if is_new and live is not None and get_version(live) == get_version(held):
-            self._written.pop(ChangedObject(kind, namespace, write.name), None)
+            self._written.pop(target, None)
             await self._history.delete_image(self._run, image)
         return held
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bot.engine.world.cluster_proxy import ClusterProxy, ObjectWrite
-from bot.engine.world.namespace_guard import ChangedObject
+from bot.engine.world.cluster_proxy import ChangedObject, ClusterProxy, ObjectWrite
 from bot.errors import ClusterError, Unavailable
 from bot.kinds import Kind, Object
 from bot.ports import Cluster
@@ -34,9 +33,7 @@ class WriteLog(ClusterProxy):
         """Write an object, and note it unless it is a dry run."""
         if write.dry_run:
             return await send()
-        kind = await self.resolve_kind(write)
-        namespace = write.namespace if kind.namespaced else ""
-        return await self._send(ChangedObject(kind, namespace, write.name), send)
+        return await self._send(await self.resolve_target(write), send)
 
     async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
         """Delete an object, and note it when it existed."""

@@ -25,6 +25,7 @@ from bot.slack.webapi.errors import (
     compute_backoff,
 )
 from bot.slack.webapi.rate_limit import EditLimits, RateLimitPause
+from bot.slackrules.refusals import OWN_FAILURE
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class EditQueue:
         except Exception:
             # Whoever waits for this edit must hear of it, and the other messages go on.
             log.exception("an edit could not be sent")
-            self._give_up(turn, SlackError("internal_error", "chat.update"))
+            self._give_up(turn, SlackError(OWN_FAILURE, "chat.update"))
         else:
             self.sent += 1
             self._places.note_success(turn.posted.channel)

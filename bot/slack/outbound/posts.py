@@ -19,6 +19,7 @@ from bot.messages import Message, OutboxEntry, Place, Posted
 from bot.slack.outbound.deliveries import parse_outbox_number
 from bot.slack.outbound.post_sender import PostSender
 from bot.slack.outbound.queued_posts import AcceptedPost, PostDropped, QueuedPost
+from bot.slackrules.refusals import OWN_FAILURE
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class PostQueue:
         except Exception:
             # Whoever waits for this post must hear of it, and the channel's next posts go on.
             log.exception("a message could not be posted")
-            outcome = post.taken or SlackError("internal_error", "chat.postMessage")
+            outcome = post.taken or SlackError(OWN_FAILURE, "chat.postMessage")
         self._end_post(lane, post, outcome)
 
     async def _decide_outcome(self, post: QueuedPost) -> Posted | SlackError | None:

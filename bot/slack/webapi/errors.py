@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import MeshbotError, SettingsError, SlackError
+from bot.slackrules.refusals import WRONG_TOKEN
 
 FOR_NOW = frozenset(
     {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "update_failed"}
@@ -21,21 +22,6 @@ have been done."""
 
 NOT_NOW = frozenset({"team_added_to_org"})
 """Error codes that pass by themselves, after which nothing was done."""
-
-WRONG_TOKEN = frozenset(
-    {
-        "invalid_auth",
-        "not_authed",
-        "account_inactive",
-        "token_revoked",
-        "token_expired",
-        "not_allowed_token_type",
-        "missing_scope",
-        "no_permission",
-    }
-)
-"""Refusals that only another token mends."""
-
 
 MOST_TRIES = 5
 """How often an answer to one person is tried: over eight seconds, if Slack names no other time."""
@@ -133,7 +119,7 @@ def explain_refused_token(
 
     Any other refusal is returned as it is.
     """
-    if problem.code not in WRONG_TOKEN:
+    if problem.code not in WRONG_TOKEN | {"no_permission"}:
         return problem
     return SettingsError(
         f"{setting}: Slack refuses it ({problem.code}); it must be {wanted} (set {variable})"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from bot.slackrules.refusals import WRONG_TOKEN
+
 METADATA = frozenset(
     {
         "invalid_metadata_format",
@@ -66,27 +68,16 @@ MESSAGE = frozenset(
         "streaming_state_conflict",
     }
 )
-WORKSPACE = frozenset(
-    {
-        "access_denied",
-        "accesslimited",
-        "account_inactive",
-        "deprecated_endpoint",
-        "ekm_access_denied",
-        "enterprise_is_restricted",
-        "invalid_auth",
-        "message_limit_exceeded",
-        "method_deprecated",
-        "missing_scope",
-        "not_allowed_token_type",
-        "not_authed",
-        "org_login_required",
-        "team_access_not_granted",
-        "token_expired",
-        "token_revoked",
-        "two_factor_setup_required",
-    }
-)
+WORKSPACE = WRONG_TOKEN | {
+    "access_denied",
+    "accesslimited",
+    "deprecated_endpoint",
+    "ekm_access_denied",
+    "enterprise_is_restricted",
+    "message_limit_exceeded",
+    "method_deprecated",
+    "two_factor_setup_required",
+}
 CHANNEL = frozenset(
     {
         "cannot_dm_bot",
