@@ -46,7 +46,11 @@ HEADERS: Final = ("Language", "Content-Type", "Content-Transfer-Encoding", "Plur
 """Headers of a catalogue that are kept; the others hold dates, people and Babel's release."""
 WIDTH: Final = 100
 PROSE: Final[dict[str, tuple[str, ...]]] = {
-    "bot/knowledge/workshop/tour.yaml": ("why", "does", "pitfalls"),
+    "bot/knowledge/workshop/tour.yaml": (
+        *("why", "does", "pitfalls"),
+        *("question", "choices", "because", "hints", "solution"),
+        *("see", "look", "remember", "notes"),
+    ),
 }
 """Data files with words for people: lists of mappings, and the keys under which the words stand."""
 

@@ -15,8 +15,10 @@ from scripts.messages import PROSE, extract_prose, extract_template
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(tour.__file__).with_suffix(".yaml")
-COMMANDS = {"step", "typed", "also"}
-"""Keys of a page whose values are typed, and are the same in all languages."""
+COMMANDS = {"step", "typed", "also", "with", "needs", "kiali"}
+"""Keys of a page whose values are typed or names, and are the same in all languages."""
+CHOICES = range(2, 5)
+"""How many choices a question may have: each is a line and a button."""
 
 
 def find_strings(value: Any) -> Iterator[str]:
@@ -33,7 +35,12 @@ def find_strings(value: Any) -> Iterator[str]:
 
 def list_sentences(page: TourPage) -> tuple[Any, ...]:
     """The texts of a page."""
-    return (page.why, *page.does, *page.pitfalls)
+    question = page.question
+    asked = (question.asked, *question.choices, question.because) if question else ()
+    task = (*page.hints, page.solution)
+    after = (*page.see, page.look, page.remember)
+    found = (page.why, *page.does, *page.pitfalls, *asked, *task, *after, *page.notes)
+    return tuple(filter(None, found))
 
 
 def test_every_word_of_the_file_is_extracted() -> None:
@@ -65,7 +72,12 @@ def test_every_word_is_on_a_page() -> None:
     """The loader drops nothing of the file."""
     pages = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     words = [str(text) for page in PAGES for text in list_sentences(page)]
-    typed = [each for page in PAGES for each in (page.step, page.typed, *page.also)]
+    typed = [
+        each
+        for page in PAGES
+        for each in (page.step, page.typed, *page.also, page.tied, page.needs, page.kiali)
+        if each
+    ]
     assert sorted(words + typed) == sorted(find_strings(pages))
 
 
@@ -78,3 +90,37 @@ def test_braces_are_mere_braces(tmp_path: Path, words: str) -> None:
     text = build_sentence(words)
     assert str(text) == words
     assert list(extract_prose(path, keys)) == [text.template, text.template]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.step)
+def test_a_page_asks_before_and_tells_after(page: TourPage) -> None:
+    """Each page has a question with a right answer, what is to be seen, a sentence to remember and
+    notes; who is sent to Kiali gets a link to the page that is meant."""
+    assert page.question is not None
+    assert len(page.question.choices) in CHOICES
+    assert 0 <= page.question.answer < len(page.question.choices)
+    assert page.see
+    assert page.remember
+    assert page.notes
+    assert page.minutes > 0
+    assert bool(page.look) == bool(page.kiali)
+    assert page.kiali in ("", "overview", "graph", "workloads", "config", "mesh")
+    assert bool(page.hints) == bool(page.solution)
+
+
+def test_the_right_answer_is_not_always_in_one_place() -> None:
+    """Who guesses without reading is right in half of the cases at most."""
+    places = [page.question.answer for page in PAGES if page.question]
+    assert max(map(places.count, places)) <= len(places) / 2
+
+
+def test_pages_name_pages_before_them() -> None:
+    """`with` and `needs` are earlier pages; what is broken is mended on the next page."""
+    steps = [page.step for page in PAGES]
+    for number, page in enumerate(PAGES):
+        for other in filter(None, (page.tied, page.needs)):
+            assert other in steps[:number]
+        if page.tied:
+            assert steps[number - 1] == page.tied
+    assert steps[steps.index("break") + 1] == "mend"
+    assert steps[steps.index("fault") + 1] == "unfault"

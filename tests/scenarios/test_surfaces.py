@@ -80,14 +80,14 @@ async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:
     """Run ends in the tour's own message with the verdict; the next page is a press away, and only
     for hosts."""
     tour = await stage.type("/mesh workshop")
-    assert "step 1 of 16: Preflight" in words(tour)
+    assert "step 1 of 18: Preflight" in words(tour)
     await stage.workspace.actions.click_element("alice", tour, "Skip")
     await says(stage, "needs the role host", user="alice")
     await stage.workspace.actions.click_element("host", tour, "Run")
     await until(lambda: "Done: the cluster can hold the workshop" in words(tour))
     assert (await says(stage, "typed `/mesh preflight`")).thread_ts == tour.ts
     await stage.workspace.actions.click_element("host", tour, "Next")
-    await until(lambda: "step 2 of 16: Install Istio" in words(tour))
+    await until(lambda: "step 2 of 18: Install Istio" in words(tour))
     await stage.workspace.actions.click_element("alice", tour, "Explain")
     explained = await says(stage, "Where it goes wrong", user="alice")
     assert explained.ephemeral_to == stage.workspace.get_user("alice").id

@@ -28,14 +28,14 @@ async def test_the_tour_opens_where_the_workshop_stands(stage: Stage) -> None:
     """With Istio installed it begins at the add-ons, and what is done has its mark."""
     await stage.type("/mesh install")
     tour = await stage.type("/mesh workshop")
-    assert "step 3 of 16: Add-ons" in words(tour)
+    assert "step 3 of 18: Add-ons" in words(tour)
     assert "⬜ ✅ ▶️ ⬜" in words(tour)
     assert "in place, 1 of 13: install" in words(tour)
     await turned(
         stage,
         tour,
         "Back",
-        "step 2 of 16: Install Istio",
+        "step 2 of 18: Install Istio",
         "Istio 1.30.3, 2 workloads ready",
         "Run again",
     )
@@ -44,7 +44,7 @@ async def test_the_tour_opens_where_the_workshop_stands(stage: Stage) -> None:
 async def test_a_step_that_was_typed_by_hand_is_seen_too(stage: Stage) -> None:
     """The tour looks at the cluster and not at its own buttons."""
     tour = await stage.type("/mesh workshop")
-    await turned(stage, tour, "Skip", "step 2 of 16")
+    await turned(stage, tour, "Skip", "step 2 of 18")
     await stage.type("/mesh install")
     await until(lambda: "✅ `install` by" in words(tour))
     assert "✅ now: Istio 1.30.3" in words(tour)
@@ -55,30 +55,30 @@ async def test_there_is_one_tour_in_a_channel(stage: Stage) -> None:
     hosts alone."""
     assert "needs the role host" in words(await stage.type("@alice: /mesh workshop -> error"))
     first = await stage.type("/mesh workshop")
-    await turned(stage, first, "Skip", "step 2 of 16")
+    await turned(stage, first, "Skip", "step 2 of 18")
     pointer = await stage.type("@alice: /mesh workshop")
     assert f"p{first.ts.replace('.', '')}" in words(pointer)
     assert "Move it down" not in words(pointer)
     await stage.type("/mesh workshop")
     second = await stage.type('click "Move it down here"')
     await until(lambda: "goes on further down" in words(first))
-    assert "step 2 of 16" in words(second)
+    assert "step 2 of 18" in words(second)
     await stage.type("/mesh workshop off")
     await until(lambda: "this tour is ended" in words(second))
     assert "No tour stands" in words(await stage.type("/mesh workshop off -> error"))
-    assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
+    assert "step 1 of 18" in words(await stage.type("/mesh workshop"))
 
 
 async def test_a_tour_that_was_deleted_is_begun_anew(stage: Stage) -> None:
     """What nobody sees is pointed at by nobody."""
     stage.workspace.state.delete_message(await stage.type("/mesh workshop"))
-    assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
+    assert "step 1 of 18" in words(await stage.type("/mesh workshop"))
 
 
 async def test_options_are_chosen_on_the_page(stage: Stage) -> None:
     """The form's run belongs to the tour: it goes on in its thread, and ends on its page."""
     tour = await stage.type("/mesh workshop")
-    await turned(stage, tour, "Skip", "step 2 of 16")
+    await turned(stage, tour, "Skip", "step 2 of 18")
     await stage.workspace.actions.click_element("alice", tour, "Options…")
     assert "needs the role host" in words(await says(stage, "needs the role host", user="alice"))
     await stage.workspace.actions.click_element("host", tour, "Options…")
@@ -93,8 +93,8 @@ async def test_a_question_is_seen_on_the_page(stage: Stage) -> None:
     """The page says that its run asks; confirmed or cancelled in the thread, it says so."""
     await stage.type("/mesh install")
     tour = await stage.type("/mesh workshop")
-    for number in range(4, 17):
-        await turned(stage, tour, "Skip", f"step {number} of 16")
+    for number in range(4, 19):
+        await turned(stage, tour, "Skip", f"step {number} of 18")
     await turned(stage, tour, "Run", "Please confirm")
     await stage.workspace.actions.click_element(
         "host", await says(stage, "Only a host can confirm"), "Cancel"
@@ -108,11 +108,11 @@ async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
     async with furnished(tmp_path) as stage:
         async with run_bot(stage.settings()):
             tour = await stage.type("/mesh workshop")
-            await turned(stage, tour, "Skip", "step 2 of 16")
+            await turned(stage, tour, "Skip", "step 2 of 18")
         async with run_bot(stage.settings()):
-            await turned(stage, tour, "Skip", "step 3 of 16")
+            await turned(stage, tour, "Skip", "step 3 of 18")
             assert "The tour stands" in words(await stage.type("/mesh workshop"))
-            await turned(stage, tour, "Back", "step 2 of 16")
+            await turned(stage, tour, "Back", "step 2 of 18")
             await turned(stage, tour, "Run", "✅ now: Istio 1.30.3", "Done: Istio 1.30.3 is ready")
 
 
@@ -122,7 +122,7 @@ async def test_a_run_that_outlives_the_bot_ends_on_its_page(tmp_path: Path) -> N
         stage.cluster.slow_image_pulls(200)
         async with process(stage) as bot:
             tour = await stage.type("/mesh workshop")
-            await turned(stage, tour, "Skip", "step 2 of 16")
+            await turned(stage, tour, "Skip", "step 2 of 18")
             await turned(stage, tour, "Run", "⏳ `install` by")
             await says(stage, "istiod` 0/1")
             bot.kill()
@@ -151,16 +151,16 @@ async def test_two_hands_turn_one_page(stage: Stage) -> None:
     await asyncio.gather(
         *(stage.workspace.actions.click_element("host", tour, "Skip") for _ in range(3))
     )
-    await until(lambda: "step 2 of 16" in words(tour))
+    await until(lambda: "step 2 of 18" in words(tour))
     await asyncio.sleep(0.3)
-    assert "step 2 of 16" in words(tour)
+    assert "step 2 of 18" in words(tour)
 
 
 @pytest.mark.parametrize("typed", ["@meshbot workshop", "@meshbot"])
 async def test_a_mention_does_what_is_typed(stage: Stage, typed: str) -> None:
     """A tour begins in the channel; the bare name is help."""
     await stage.workspace.actions.send_line("host", "mesh-workshop", typed)
-    await says(stage, "step 1 of 16" if "workshop" in typed else "shows a step's options")
+    await says(stage, "step 1 of 18" if "workshop" in typed else "shows a step's options")
 
 
 async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
@@ -175,7 +175,7 @@ async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
             m for m in stage.workspace.list_messages("secret") if "/invite @meshbot" in words(m)
         ]
     )
-    assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
+    assert "step 1 of 18" in words(await stage.type("/mesh workshop"))
 
 
 async def test_two_who_begin_at_once_begin_one_tour(stage: Stage) -> None:
@@ -187,4 +187,4 @@ async def test_two_who_begin_at_once_begin_one_tour(stage: Stage) -> None:
         )
     )
     await says(stage, "The tour stands")
-    assert len([m for m in stage.workspace.list_messages() if "step 1 of 16" in words(m)]) == 1
+    assert len([m for m in stage.workspace.list_messages() if "step 1 of 18" in words(m)]) == 1
