@@ -260,9 +260,10 @@ def groups(*names: str) -> list[Requirement]:
 
 
 def asked_for() -> list[Requirement]:
-    """What the bot asks for directly, with all its extras."""
+    """What the bot asks for directly, with all its extras but the sandbox's, which no image has."""
     project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    chosen = project["optional-dependencies"].items()
+    extras = [line for name, lines in chosen for line in lines if name != "sandbox"]
     return [Requirement(line) for line in [*project["dependencies"], *extras]]
 
 

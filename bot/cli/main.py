@@ -23,6 +23,10 @@ WITHOUT_SANDBOX = (
     "the sandbox is not part of this installation (images are built without it);"
     " run `make sandbox` in a checkout of the source"
 )
+WITHOUT_TRUSTME = (
+    "the sandbox needs trustme, for the certificate of its API server, and it is not installed:"
+    " pip install '.[sandbox]'"
+)
 
 
 async def show_settings(options: argparse.Namespace, settings: Settings) -> int:
@@ -32,12 +36,15 @@ async def show_settings(options: argparse.Namespace, settings: Settings) -> int:
 
 
 async def run_sandbox(options: argparse.Namespace, settings: Settings) -> int:
-    """Run the sandbox; return 2 where it is not installed, as in the image.
+    """Run the sandbox; return 2 where it, or what it needs, is not installed, as in the image.
 
     It is half of the program: `run` stays light by not importing it.
     """
     if find_spec("sandbox") is None:
         print_error(WITHOUT_SANDBOX)
+        return 2
+    if find_spec("trustme") is None:
+        print_error(WITHOUT_TRUSTME)
         return 2
     from bot.cli import sandbox
 

@@ -123,7 +123,7 @@ class ApiServer:
 
         By TLS, for kubectl sends no token otherwise.
         """
-        authority = base64.b64encode(self._certificate.certificate.encode()).decode()
+        authority = base64.b64encode(self._certificate.authority_pem.encode()).decode()
         cluster = {
             "server": self.url.replace("http://", "https://", 1),
             "certificate-authority-data": authority,
