@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import parts
 from bot.bot_health import BotHealth
@@ -20,6 +20,7 @@ from bot.engine import (
     Maintenance,
     PictureAttacher,
 )
+from bot.engine.welcome import Rehearsal
 from bot.health import HealthServer
 from bot.impersonation import ImpersonatedClients
 from bot.istio import Istioctl
@@ -64,9 +65,10 @@ class Bot:
 
 
 @asynccontextmanager
-async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
+async def run_bot(settings: Settings, rehearsal: Rehearsal | None = None) -> AsyncIterator[Bot]:
     """Run the bot while the context lasts: it is connected and takes commands.
 
+    `rehearsal` plays the whole workshop in a channel, where that is possible.
     Leaving the context drains it. Raises MeshbotError when it cannot start.
     """
     require_complete(settings)
@@ -75,7 +77,7 @@ async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
         slack = await sign_in_to_slack(settings, backends.ledger, stack)
         ledger, channel_messages = backends.ledger, slack.channel_messages
         inputs, traffic = prepare_engine(settings, backends, slack, stack)
-        engine = build_engine(inputs)
+        engine = build_engine(replace(inputs, rehearsal=rehearsal))
         router = engine.router
         maintenance = prepare_maintenance(settings, router, ledger, channel_messages)
         # Whoever stops is taken down in the opposite order: first nothing new comes in, then the

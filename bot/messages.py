@@ -340,6 +340,10 @@ class CommandRouter(Protocol):
         """Note that this user opened the app's Home tab."""
         ...
 
+    def joined(self, channel: str, key: str) -> None:
+        """Note that the bot was invited to this channel; `key` is the same for each delivery."""
+        ...
+
     def faults(self, submitted: FormSubmission) -> dict[str, str]:
         """Return the faults of a submitted modal's inputs, by block_id.
 

@@ -45,6 +45,7 @@ from bot.engine.tour.buttons import TourButtons
 from bot.engine.tour.messages import TourMessages
 from bot.engine.tour.pages import TourPages
 from bot.engine.tour.tour import Tour
+from bot.engine.welcome import Rehearsal, Welcome
 from bot.engine.world.context import ContextBuilder
 from bot.engine.world.locks import RunLocks
 from bot.engine.world.namespaces import WorkshopNamespaces
@@ -67,6 +68,7 @@ class EngineInputs:
     clients: ClientSelector
     pictures: PictureAttacher
     schedule_service: ScheduleService
+    rehearsal: Rehearsal | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Rules:
 class Surfaces:
     """What people use besides commands."""
 
+    welcome: Welcome
     forms: Forms
     home_channel: HomeChannel
     home_tabs: HomeTabs
@@ -120,6 +123,7 @@ def build_engine(inputs: EngineInputs) -> Engine:
         ),
         forms=surfaces.forms,
         home_tabs=surfaces.home_tabs,
+        welcome=surfaces.welcome,
         runs=runs,
     )
     slot_executor = SlotExecutor(
@@ -153,7 +157,7 @@ def build_rules(inputs: EngineInputs) -> Rules:
 
 
 def build_surfaces(inputs: EngineInputs, rules: Rules, jobs: Jobs) -> Surfaces:
-    """Return the forms, the Home tab and the tour."""
+    """Return the greeting, the forms, the Home tab and the tour."""
     catalog, slack, ledger = inputs.catalog, inputs.slack, inputs.backends.ledger
     contexts, views = rules.contexts, slack.responder.views
     forms = Forms(catalog, contexts, views, slack.say, rules.namespaces.are_several)
@@ -162,7 +166,8 @@ def build_surfaces(inputs: EngineInputs, rules: Rules, jobs: Jobs) -> Surfaces:
     home_tabs = HomeTabs(jobs, catalog, rules.callers, reader, views, slack.say)
     pages = TourPages(catalog, contexts, forms, ledger, slack.channel_messages, slack.say)
     tour = Tour(inputs.policy, ledger, pages, TourMessages(jobs, pages))
-    return Surfaces(forms, channel, home_tabs, tour)
+    welcome = Welcome(catalog, inputs.policy, slack.channel_messages, slack.say, inputs.rehearsal)
+    return Surfaces(welcome, forms, channel, home_tabs, tour)
 
 
 def build_runs(
@@ -248,6 +253,7 @@ def build_button_handler(
         commands=commands,
         home_tabs=surfaces.home_tabs,
         tour_buttons=TourButtons(inputs.policy, surfaces.forms, surfaces.tour),
+        welcome=surfaces.welcome,
         confirmation_buttons=ConfirmationButtons(
             catalog=inputs.catalog,
             ledger=inputs.backends.ledger,

@@ -18,8 +18,8 @@ from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from sandbox.workspace.elements import list_button_labels
 
 USAGE = (
-    'Type /mesh help, @meshbot status, @alice: /mesh status, click "Button", or shortcut "Why?". '
-    "Ctrl-D ends."
+    "Begin with /mesh workshop. Or type /mesh help, @meshbot status, @alice: /mesh status, click "
+    '"Button", or shortcut "Why?". Ctrl-D ends.'
 )
 
 

@@ -30,6 +30,9 @@ SCRIPTS = ("install", "workshop")
 """Scripts that are built in; a test compares them with the sandbox's own."""
 
 
+PAGE_PORT = 7878
+"""Where the sandbox's page is served when the port is free: a bookmark of it stays good."""
+
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 """What an age may be counted in."""
 
@@ -149,7 +152,12 @@ def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
         help="what the embedded cluster plays",
     )
     add_cluster_arguments(verb)
-    verb.add_argument("--port", type=port, default=0, help="the page's port (default: a free one)")
+    verb.add_argument(
+        "--port",
+        type=port,
+        help=f"the page's port, 0 for a free one (default: {PAGE_PORT}; when taken, a free one)",
+    )
+    verb.add_argument("--open", action="store_true", help="open the page in the browser")
     verb.add_argument(
         "--speed",
         type=positive,

@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import shlex
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -18,12 +17,19 @@ import yaml
 from bot.app import run_bot
 from bot.cli.arguments import MANIFEST, exclude_slack_settings
 from bot.cli.run import create_stop_event
+from bot.cli.sandbox_page import (
+    invite_bot,
+    list_completions,
+    open_browser,
+    print_addresses,
+    start_workspace,
+)
 from bot.cli.sandbox_play import build_play_shell, read_script, wait_for_player
+from bot.cli.sandbox_rehearsal import ChannelRehearsal
 from bot.cli.terminal import print_line
 from bot.cluster import find_kubeconfig
 from bot.errors import SettingsError
 from bot.settings import Settings, load_settings
-from handlers import STEPS
 from sandbox.clock import Clock
 from sandbox.cluster.embedded import EmbeddedCluster
 from sandbox.dataplane.attach.attachment import Attachment
@@ -46,7 +52,7 @@ from sandbox.troubles import (
     build_slack_faults,
     describe_connections,
 )
-from sandbox.workspace import Completion, InstalledApp, Workspace
+from sandbox.workspace import InstalledApp, Workspace
 
 PLAY_SPEED = 20.0
 """How much faster than life pods start when a script is played."""
@@ -87,11 +93,14 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         if attaching:
             await attach_data_plane(options.data_plane_kubeconfig, backends, clock, stack)
         workspace = Workspace(clock, read_installed_app())
-        await start_workspace(workspace, options.port)
+        # Nobody looks at the page of a play, and many may go on side by side.
+        await start_workspace(workspace, 0 if lines and options.port is None else options.port)
+        rehearsal = ChannelRehearsal(workspace)
+        stack.push_async_callback(rehearsal.stop)
         stack.push_async_callback(workspace.stop)
         rehearsed = load_sandbox_settings(options, workspace, backends, home)
         # Entered last and left first: its last edits still find the workspace and the cluster.
-        await stack.enter_async_context(run_bot(rehearsed))
+        await stack.enter_async_context(run_bot(rehearsed, rehearsal.start))
         if lines is not None:
             player = ScriptPlayer(
                 workspace,
@@ -102,20 +111,12 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
             return 0 if await wait_for_player(player.play(lines), stop) else 1
         workspace.side.completions = list_completions(rehearsed.slack.command)
         await add_cluster_panel(workspace, backends, rehearsed.workshop.app_namespace, stack)
-        print_line(f"channel:    {workspace.page_url}")
-        kubeconfig = backends.kubeconfig
-        typed = shlex.quote(kubeconfig)
-        print_line(f"kubeconfig: {kubeconfig}   (KUBECONFIG={typed} kubectl get pods -A)")
+        await invite_bot(workspace)
+        print_addresses(workspace, backends.kubeconfig)
+        if options.open:
+            open_browser(workspace.page_url)
         await serve_until_stopped(workspace, stop)
     return 0
-
-
-async def start_workspace(workspace: Workspace, port: int) -> None:
-    """Start serving the workspace; raise SettingsError when the port is taken."""
-    try:
-        await workspace.start(port=port)
-    except OSError as problem:
-        raise SettingsError(f"--port {port}: {problem.strerror or problem}") from problem
 
 
 def read_installed_app() -> InstalledApp:
@@ -222,23 +223,6 @@ async def add_cluster_panel(
     stack.push_async_callback(panel.stop)
     panel.add_listener(strip.update_sidebar)
     await panel.start()
-
-
-def list_completions(command: str) -> tuple[Completion, ...]:
-    """Return what can be typed, for the page's composer.
-
-    Each step that needs no word after it comes first, then all examples.
-    """
-    complete = [
-        step
-        for step in STEPS
-        if not any(o.is_required() for o in step.options.model_fields.values())
-    ]
-    typed = [(step.id, step) for step in complete] + [
-        (example, step) for step in STEPS for example in step.examples
-    ]
-    found = {f"{command} {text}": step.summary for text, step in typed}
-    return tuple(Completion(text, str(hint)) for text, hint in found.items())
 
 
 def load_sandbox_settings(

@@ -15,6 +15,7 @@ from bot.engine.forms.retry_reply import RetryReply
 from bot.engine.home.tabs import HomeTabs
 from bot.engine.requests import RequestFilter
 from bot.engine.runs.runs import Runs
+from bot.engine.welcome import Welcome
 from bot.errors import UserError
 from bot.jobs import Jobs
 from bot.language import Localizer
@@ -36,6 +37,7 @@ class CommandRouter:
     error_replies: ErrorReplies
     forms: Forms
     home_tabs: HomeTabs
+    welcome: Welcome
     runs: Runs
     draining: bool = field(default=False, init=False)
 
@@ -53,6 +55,11 @@ class CommandRouter:
         """Show the Home tab to someone who opened it; returns at once."""
         if not self.draining:
             self.jobs.spawn(self.home_tabs.show_tab(user), f"home of {user}")
+
+    def joined(self, channel: str, key: str) -> None:
+        """Greet a channel that the bot was invited to; returns at once."""
+        if not self.draining:
+            self.jobs.spawn(self.welcome.greet(channel, key), f"greeting in {channel}")
 
     def faults(self, submitted: FormSubmission) -> dict[str, str]:
         """Return the faults of a form's inputs, by block_id."""

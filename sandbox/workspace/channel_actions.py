@@ -1,6 +1,6 @@
 """Changes that users make to channels and to messages: archived, invited, removed, edited, deleted.
 
-The bot hears of none of them but an edit of a message that mentions it.
+The bot hears of two of them: that somebody was invited, and an edit of a message that mentions it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sandbox.workspace.core import Core
 from sandbox.workspace.delivery import ActionResult
 from sandbox.workspace.interactions import InteractionSender
 from sandbox.workspace.payloads import generate_client_id
+from sandbox.workspace.replies import post_slackbot_notice
 from sandbox.workspace.state import Channel, Message
 
 Json = dict[str, Any]
@@ -45,6 +46,30 @@ class ChannelActions:
         """Let a user or the bot join a channel, as `/invite` does."""
         self._get_channel(name).members.add(self._core.state.get_user(user).id)
 
+    async def invite_member(self, name: str, user: str, inviter: str) -> ActionResult:
+        """Let a user or the bot join as `inviter` wishes; the bot hears of whoever joins it there.
+
+        See docs.slack.dev/reference/events/member_joined_channel: of a channel that it is not in,
+        it hears only that itself joins. Nobody joins twice.
+        """
+        channel, person = self._get_channel(name), self._core.state.get_user(user)
+        host = self._core.state.get_user(inviter)
+        if person.id in channel.members:
+            return ActionResult(host.id, channel.id, "invite", error="already_in_channel")
+        channel.members.add(person.id)
+        if self._core.bot.id not in channel.members:
+            return ActionResult(host.id, channel.id, "invite")
+        body: Json = {
+            "type": "member_joined_channel",
+            "user": person.id,
+            "channel": channel.id,
+            "channel_type": "G" if channel.is_private else "C",
+            "team": person.team or self._core.state.team_id,
+            "inviter": host.id,
+            "event_ts": self._core.state.next_ts(),
+        }
+        return await self._people.send_event(host, body, channel.id)
+
     def remove_member(self, name: str, user: str) -> None:
         """Remove a user or the bot from a channel, as `/remove` does."""
         self._get_channel(name).members.discard(self._core.state.get_user(user).id)
@@ -66,6 +91,11 @@ class ChannelActions:
     async def edit_mention(self, user: str, message: Message, text: str) -> ActionResult:
         """Edit one's own message so that it mentions the bot and says this."""
         return await self.edit_message(user, message, f"<@{self._core.bot.id}> {escape(text)}")
+
+    def post_notice(self, name: str, user: str, text: str) -> None:
+        """Show one user a message of Slackbot's in a channel."""
+        channel, person = self._get_channel(name), self._core.state.get_user(user)
+        post_slackbot_notice(self._core, channel.id, person.id, text)
 
     def delete_message(self, message: Message) -> None:
         """Delete a message."""

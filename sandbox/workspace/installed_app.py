@@ -39,7 +39,7 @@ class InstalledApp:
 
     scopes: frozenset[str] = SCOPES
     commands: frozenset[str] = frozenset({"/mesh"})
-    events: frozenset[str] = frozenset({"app_home_opened", "app_mention"})
+    events: frozenset[str] = frozenset({"app_home_opened", "app_mention", "member_joined_channel"})
     should_escape: bool = False
     home: bool = True
     shortcuts: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.arguments import build_parser
+from bot.cli.arguments import PAGE_PORT, build_parser
 from tests.sandbox.workspace.conftest import until
 
 pytestmark = pytest.mark.long
@@ -155,6 +155,35 @@ async def test_a_port_that_is_taken_is_said() -> None:
         )
     assert code == 2
     assert "in use" in said
+
+
+async def test_the_page_has_its_usual_port_and_is_opened(tmp_path: Path) -> None:
+    """The second sandbox beside the first says that the port is taken, and has another one."""
+    usual, opened = f"http://127.0.0.1:{PAGE_PORT}/?t=", tmp_path / "opened"
+    browser = f'sh -c "echo %s > {opened}"'
+    programs, pages = [], []
+    for _ in range(2):
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "sandbox", "--open"),
+            env=clean() | {"BROWSER": browser},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        programs.append(program)
+        assert program.stdout is not None
+        told = await asyncio.wait_for(program.stdout.readline(), 30)
+        pages.append(told.decode().removeprefix("channel:").strip())
+        await until(lambda: opened.exists() and opened.read_text().strip() == pages[-1], 30)
+    for program in programs:
+        program.send_signal(signal.SIGTERM)
+    said = [(await asyncio.wait_for(program.communicate(), 40))[1] for program in programs]
+    taken = f"port {PAGE_PORT} is taken".encode()
+    if taken in said[0]:
+        pytest.skip("somebody else has the usual port")
+    assert pages[0].startswith(usual)
+    assert not pages[1].startswith(usual)
+    assert taken in said[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -31,6 +31,7 @@ class RecordingRouter:
     pressed_: list[ButtonPress] = field(default_factory=list)
     submitted_: list[FormSubmission] = field(default_factory=list)
     homes: list[str] = field(default_factory=list)
+    joined_: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
     replies: list[Reply] = field(default_factory=list)
     meet: Callable[[Reply], None] = field(default=lambda reply: None)
@@ -49,6 +50,10 @@ class RecordingRouter:
     def opened(self, user: str) -> None:
         """Takes note of a Home tab."""
         self.homes.append(user)
+
+    def joined(self, channel: str, key: str) -> None:
+        """Takes note of a channel that the bot was invited to."""
+        self.joined_.append(channel)
 
     def faults(self, submitted: FormSubmission) -> dict[str, str]:
         """What the test says is wrong."""

@@ -319,3 +319,15 @@ def test_a_form_is_read_as_phones_fill_it() -> None:
     view = {"callback_id": "mesh:form:fault", "state": {"values": values}}
     answers = read_submission({"view": view}).answers
     assert answers == {"user": ("jason's",), "empty": ()}
+
+
+async def test_only_the_bots_own_invitation_reaches_the_router(
+    workspace: Workspace, router: RecordingRouter
+) -> None:
+    """Once for each time that it is invited, whoever else joins."""
+    actions = workspace.channel_actions
+    for who in ("bob", "meshbot", "alice", "meshbot"):
+        actions.remove_member(DEFAULT_CHANNEL, who)
+        await actions.invite_member(DEFAULT_CHANNEL, who, "host")
+    await eventually(lambda: len(router.joined_) == 2)
+    assert router.joined_ == ["C0MESH", "C0MESH"]

@@ -12,6 +12,7 @@ from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.home.tabs import HomeTabs
 from bot.engine.runs.confirmation_buttons import ConfirmationButtons
 from bot.engine.tour.buttons import TourButtons
+from bot.engine.welcome import Welcome
 from bot.errors import UserError
 from bot.language import Localizer
 from bot.messages import ButtonPress, Command, Reply
@@ -20,6 +21,7 @@ from bot.view import messages
 from bot.view.forms import OPEN
 from bot.view.home import REFRESH
 from bot.view.tour import TOUR
+from bot.view.welcome import REHEARSE
 
 COMMAND_BUTTON = re.compile(rf"({re.escape(messages.TYPE)}|{re.escape(OPEN)})(:[\w-]+)?")
 """Buttons that stand for the command, or the step's form, in their value."""
@@ -40,6 +42,7 @@ class ButtonHandler:
     commands: CommandHandler
     home_tabs: HomeTabs
     tour_buttons: TourButtons
+    welcome: Welcome
     confirmation_buttons: ConfirmationButtons
 
     async def handle_button(self, pressed: ButtonPress, reply: Reply) -> None:
@@ -51,6 +54,9 @@ class ButtonHandler:
             asked = await self.tour_buttons.handle_button(pressed, caller, reply)
             if asked is not None:
                 await self.commands.handle_command(asked, reply)
+        elif pressed.action == REHEARSE:
+            caller = await self.callers.resolve_caller(pressed.user)
+            await self.welcome.start_rehearsal(pressed, caller)
         elif is_schedule_action(pressed.action):
             await self.commands.schedule_commands.handle_button(pressed)
         elif COMMAND_BUTTON.fullmatch(pressed.action):

@@ -97,6 +97,10 @@ class RequestDispatcher:
         """Tell the router that this user opened the Home tab."""
         self._run_guarded(lambda: self._router.opened(user), None)
 
+    def dispatch_joined(self, channel: str, key: str) -> None:
+        """Tell the router that the bot was invited to this channel."""
+        self._run_guarded(lambda: self._router.joined(channel, key), None)
+
     def find_input_faults(self, body: Body) -> dict[str, str]:
         """Return the faults of a modal's inputs, by block_id.
 

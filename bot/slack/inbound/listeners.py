@@ -72,7 +72,11 @@ class Listeners:
         self.app.command(command)(self._on_command)
         self.app.block_action(OURS)(self._on_action)
         self.app.message_shortcut(OURS)(self._on_shortcut)
-        self.events = {"app_mention": self._on_mention, "app_home_opened": self._on_home_opened}
+        self.events = {
+            "app_mention": self._on_mention,
+            "app_home_opened": self._on_home_opened,
+            "member_joined_channel": self._on_member_joined,
+        }
         for name, listener in self.events.items():
             self.app.event(name)(listener)
         self.app.view(OURS)(self._on_submission)
@@ -200,6 +204,17 @@ class Listeners:
         self.homes += 1
         user = get_string(event, "user")
         context[AFTER_ACK] = lambda: self._dispatcher.dispatch_home_opened(user)
+
+    async def _on_member_joined(
+        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        event, key = get_mapping(body, "event"), get_string(body, "event_id")
+        # Whoever else joins is none of the bot's business.
+        if get_string(event, "user") != self._me or self.draining or not self._once.claim_key(key):
+            return
+        channel = get_string(event, "channel")
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_joined(channel, key)
 
     async def _on_submission(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext

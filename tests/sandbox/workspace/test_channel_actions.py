@@ -130,3 +130,30 @@ async def test_an_edited_mention_is_told_once_more(
     assert ("edited" in first["event"], second["event"]["edited"]["user"]) == (False, "U0ALICE")
     with pytest.raises(LookupError):
         await workspace.channel_actions.edit_message("bob", message, "mine")
+
+
+async def test_the_bot_hears_who_joins(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
+    """Its own invitation, then those of others; who is there already joins no second time."""
+    heard: list[dict[str, Any]] = []
+
+    @app.event("member_joined_channel")
+    async def joined(event: dict[str, Any]) -> None:
+        heard.append(event)
+
+    await connect(app)
+    actions = workspace.channel_actions
+    actions.remove_member("mesh-workshop", "meshbot")
+    actions.remove_member("mesh-workshop", "alice")
+    actions.remove_member("mesh-workshop", "bob")
+    await actions.invite_member("mesh-workshop", "alice", "host")
+    await actions.invite_member("mesh-workshop", "meshbot", "host")
+    await actions.invite_member("mesh-workshop", "bob", "host")
+    again = await actions.invite_member("mesh-workshop", "bob", "host")
+    assert again.error == "already_in_channel"
+    await until(lambda: len(heard) == 2)
+    assert [(e["user"], e["inviter"], e["channel_type"]) for e in heard] == [
+        ("U0MESHBOT", "U0HOST", "C"),
+        ("U0BOB", "U0HOST", "C"),
+    ]
