@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
-from bot.cli.sandbox import list_completions
+from bot.cli.sandbox_page import list_completions
 from handlers import STEPS
 from sandbox.clock import Clock
 from sandbox.cluster.contract import ApiError, Ref
