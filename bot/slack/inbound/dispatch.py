@@ -93,13 +93,9 @@ class RequestDispatcher:
         )
         self._run_guarded(lambda: self._router.submitted(submitted, reply), reply)
 
-    def dispatch_home_opened(self, user: str) -> None:
-        """Tell the router that this user opened the Home tab."""
-        self._run_guarded(lambda: self._router.opened(user), None)
-
-    def dispatch_joined(self, channel: str, key: str) -> None:
-        """Tell the router that the bot was invited to this channel."""
-        self._run_guarded(lambda: self._router.joined(channel, key), None)
+    def dispatch_event(self, tell: Callable[[CommandRouter], None]) -> None:
+        """Tell the router of an event to which nobody waits for an answer."""
+        self._run_guarded(lambda: tell(self._router), None)
 
     def find_input_faults(self, body: Body) -> dict[str, str]:
         """Return the faults of a modal's inputs, by block_id.

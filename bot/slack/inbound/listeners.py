@@ -203,7 +203,9 @@ class Listeners:
             return
         self.homes += 1
         user = get_string(event, "user")
-        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_home_opened(user)
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_event(
+            lambda router: router.opened(user)
+        )
 
     async def _on_member_joined(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -214,7 +216,9 @@ class Listeners:
         if get_string(event, "user") != self._me or self.draining or not self._once.claim_key(key):
             return
         channel = get_string(event, "channel")
-        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_joined(channel, key)
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_event(
+            lambda router: router.joined(channel, key)
+        )
 
     async def _on_submission(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
