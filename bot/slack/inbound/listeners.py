@@ -191,12 +191,8 @@ class Listeners:
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        event = get_mapping(body, "event")
-        if (
-            event.get("tab") != "home"
-            or self.draining
-            or not self._once.claim_key(get_string(body, "event_id"))
-        ):
+        event, key = get_mapping(body, "event"), get_string(body, "event_id")
+        if event.get("tab") != "home" or self.draining or not self._once.claim_key(key):
             return
         if team := self._teams.find_foreign_team(body):
             log.warning("the Home tab was not shown to someone of %s", team)
@@ -212,13 +208,12 @@ class Listeners:
     ) -> None:
         await ack()
         event, key = get_mapping(body, "event"), get_string(body, "event_id")
-        # Whoever else joins is none of the bot's business.
-        if get_string(event, "user") != self._me or self.draining or not self._once.claim_key(key):
-            return
-        channel = get_string(event, "channel")
-        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_event(
-            lambda router: router.joined(channel, key)
-        )
+        mine = get_string(event, "user") == self._me  # whoever else joins is no reason to greet
+        if mine and not self.draining and self._once.claim_key(key):
+            channel = get_string(event, "channel")
+            context[AFTER_ACK] = lambda: self._dispatcher.dispatch_event(
+                lambda router: router.joined(channel, key)
+            )
 
     async def _on_submission(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
