@@ -55,6 +55,7 @@ CHECKED = frozenset(
         "mend",
         "ambient",
         "waypoint",
+        "mtls",
     }
 )
 """Steps whose Done is looked at once more: what they leave must be able to have its effect."""

@@ -112,8 +112,8 @@ WORKSHOP: tuple[Rule, ...] = (
         "gatewayclasses gateways httproutes",
     ),
     Rule(
-        "whether reviews is well",
-        *("get", "", "services/proxy", "reviews:9080"),
+        "asks applications as a caller outside the mesh",
+        *("get", "", "services/proxy", "details:9080 ratings:9080 reviews:9080"),
     ),
     Rule(
         "logs in on the page",
@@ -239,6 +239,12 @@ WORKSHOP: tuple[Rule, ...] = (
     ),
     Rule("expose, waypoint, routes", f"create {_CHANGE}", _GATEWAYS, "gateways httproutes"),
     Rule("routes, faults, shares", f"create {_CHANGE}", _ISTIO, "destinationrules virtualservices"),
+    Rule(
+        "who may ask, and how",
+        f"get create {_CHANGE}",
+        "security.istio.io",
+        "authorizationpolicies peerauthentications",
+    ),
     Rule(
         "what else goes with Istio's CRDs when they are removed",
         *("list", _ISTIO, "envoyfilters proxyconfigs workloadentries workloadgroups"),

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.errors import NotFound
-from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Kind, Object
+from bot.kinds import (
+    AUTHORIZATION_POLICY,
+    DESTINATION_RULE,
+    HTTP_ROUTE,
+    PEER_AUTHENTICATION,
+    SERVICE,
+    VIRTUAL_SERVICE,
+    Kind,
+    Object,
+)
 from bot.knowledge.objects.apply import ensure_objects
 from bot.knowledge.objects.conflicts import (
     build_plan,
@@ -30,7 +39,17 @@ from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context, Link, Plan, State, Verdict
 from bot.text import EMPTY, Listed, Text
 
-KINDS = {kind.kind: kind for kind in (DESTINATION_RULE, VIRTUAL_SERVICE, HTTP_ROUTE, SERVICE)}
+KINDS = {
+    kind.kind: kind
+    for kind in (
+        DESTINATION_RULE,
+        VIRTUAL_SERVICE,
+        HTTP_ROUTE,
+        SERVICE,
+        PEER_AUTHENTICATION,
+        AUTHORIZATION_POLICY,
+    )
+}
 VERSIONS_SAMPLE = "bookinfo/platform/kube/bookinfo-versions.yaml"
 OBEYED = {
     DataPath.SIDECAR: Text("obeyed by sidecars, as the requests show"),

@@ -1,0 +1,67 @@
+"""The lessons beyond the workshop, typed as a person would: proven from both sides, again, and taken
+back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.cluster.contract import Ref
+from tests.scenarios.stage import Stage, playing, words
+
+pytestmark = pytest.mark.long
+
+PEERS = Ref("security.istio.io", "peerauthentications")
+PATIENT = {"MESHBOT_ISTIO__READINESS_TIMEOUT": "200"}
+MESHES = {
+    "sidecars": ("install", "bookinfo", "inject", "expose"),
+    "ambient": ("install ambient", "addons", "bookinfo", "expose", "ambient"),
+}
+
+
+async def enter_mesh(stage: Stage, mesh: str) -> None:
+    """Bring Bookinfo into the mesh, with a gateway."""
+    for line in MESHES[mesh]:
+        await stage.type(f"/mesh {line}")
+
+
+@pytest.mark.parametrize("mesh", MESHES)
+async def test_strict_mutual_tls_refuses_a_caller_outside(tmp_path: Path, mesh: str) -> None:
+    """Inside all is well, outside the connection is cut; permissive, both are answered; off, and
+    undone, nothing is left."""
+    async with playing(tmp_path, **PATIENT) as (stage, _):
+        await enter_mesh(stage, mesh)
+        said = words(await stage.type("/mesh mtls strict"))
+        assert "a caller outside the mesh is refused" in said
+        assert "to productpage: connection cut" in said
+        assert "10 pages: reviews" in said
+        assert "It was already so" in words(await stage.type("/mesh mtls strict"))
+        assert "nothing is broken" in words(await stage.type("/mesh why"))
+        assert "to productpage: status 200" in words(await stage.type("/mesh mtls permissive"))
+        assert "PeerAuthentication default removed" in words(await stage.type("/mesh mtls off"))
+        assert "nothing was changed" in words(await stage.type("/mesh mtls off"))
+        await stage.type("/mesh mtls strict")
+        await stage.type("/mesh undo")
+        await stage.type('click "Take it back"')
+        assert await stage.api.list(PEERS, "bookinfo") == []
+
+
+async def test_what_others_made_of_mutual_tls_is_asked_about(tmp_path: Path) -> None:
+    """Without a gateway nothing is begun; a policy of somebody else's is replaced when confirmed."""
+    async with playing(tmp_path, **PATIENT) as (stage, _):
+        for line in MESHES["sidecars"][:-1]:
+            await stage.type(f"/mesh {line}")
+        assert "/mesh expose" in words(await stage.type("/mesh mtls strict -> not yet"))
+        await stage.type("/mesh expose")
+        policy = {
+            "apiVersion": "security.istio.io/v1",
+            "kind": "PeerAuthentication",
+            "metadata": {"name": "default", "namespace": "bookinfo"},
+            "spec": {"mtls": {"mode": "PERMISSIVE"}},
+        }
+        await stage.cluster.client("kubectl-create").create(policy)
+        asked = words(await stage.type("/mesh mtls strict"))
+        assert "changes PeerAuthentication default, set by kubectl-create" in asked
+        assert "mtls.mode: PERMISSIVE → STRICT" in asked
+        assert "connection cut" in words(await stage.type('click "Replace it"'))
