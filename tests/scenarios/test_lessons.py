@@ -13,7 +13,6 @@ from tests.scenarios.stage import Stage, playing, words
 pytestmark = pytest.mark.long
 
 PEERS = Ref("security.istio.io", "peerauthentications")
-PATIENT = {"MESHBOT_ISTIO__READINESS_TIMEOUT": "200"}
 MESHES = {
     "sidecars": ("install", "bookinfo", "inject", "expose"),
     "ambient": ("install ambient", "addons", "bookinfo", "expose", "ambient"),
@@ -30,7 +29,7 @@ async def enter_mesh(stage: Stage, mesh: str) -> None:
 async def test_strict_mutual_tls_refuses_a_caller_outside(tmp_path: Path, mesh: str) -> None:
     """Inside all is well, outside the connection is cut; permissive, both are answered; off, and
     undone, nothing is left."""
-    async with playing(tmp_path, **PATIENT) as (stage, _):
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
         await enter_mesh(stage, mesh)
         said = words(await stage.type("/mesh mtls strict"))
         assert "a caller outside the mesh is refused" in said
@@ -49,7 +48,7 @@ async def test_strict_mutual_tls_refuses_a_caller_outside(tmp_path: Path, mesh: 
 
 async def test_what_others_made_of_mutual_tls_is_asked_about(tmp_path: Path) -> None:
     """Without a gateway nothing is begun; a policy of somebody else's is replaced when confirmed."""
-    async with playing(tmp_path, **PATIENT) as (stage, _):
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
         for line in MESHES["sidecars"][:-1]:
             await stage.type(f"/mesh {line}")
         assert "/mesh expose" in words(await stage.type("/mesh mtls strict -> not yet"))

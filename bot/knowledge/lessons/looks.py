@@ -19,8 +19,7 @@ from bot.text import EMPTY, Text
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen, in words, and whether that was expected; `because` is said where it was not.
-    """
+    """What was seen, in words, and whether it was expected; `because` is said where it was not."""
 
     holds: bool
     lines: tuple[Text, ...]

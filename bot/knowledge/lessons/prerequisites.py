@@ -1,4 +1,4 @@
-"""What must be there before a lesson: the application, its proxies, and a caller inside the mesh."""
+"""What must be there before a lesson: the application, its proxies, a caller inside the mesh."""
 
 from __future__ import annotations
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bot.kinds import Object
 from bot.knowledge.lessons.looks import Look, Proof
 from bot.knowledge.lessons.mutual_tls import is_let_in_by_node
 from bot.knowledge.lessons.outside import judge_answer, judge_silence
-from bot.kinds import Object
 from bot.ports import HttpResponse
 from bot.text import verbatim
 from tests.knowledge.test_rules import pod, snapshot
