@@ -20,7 +20,8 @@ def create_programs(clock: Clock, plane: DataPlane | None = None) -> tuple[PodPr
 
 def create_programs_without_istiod(clock: Clock, plane: DataPlane) -> tuple[PodProgram, ...]:
     """Create all programs but the control plane, for a cluster that has a real one."""
+    # The data plane last: it runs in whatever has a sidecar, also in an addon that has one.
     return (
-        *plane.list_programs(),
         *observability.create_programs(clock.for_requests(), plane.telemetry),
+        *plane.list_programs(),
     )

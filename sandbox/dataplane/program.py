@@ -24,6 +24,8 @@ from sandbox.cluster.contract import (
     SendFailure,
 )
 from sandbox.cluster.log_buffer import LogBook, LogBuffer
+from sandbox.dataplane.admin.answers import ADMIN_PORT, answer_admin_request
+from sandbox.dataplane.admin.proxy_view import ProxyView
 from sandbox.dataplane.apps.lines import format_start
 from sandbox.dataplane.apps.services import App, create_app
 from sandbox.dataplane.engine.access_logs import PROXY, format_moment
@@ -38,7 +40,7 @@ from sandbox.dataplane.proxy_stats import format_exposition
 from sandbox.dataplane.telemetry import Telemetry
 
 _HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT = 15021, 15020, 15090
-_MONITORING_PORTS = (_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT)
+_MONITORING_PORTS = (_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT, ADMIN_PORT)
 _TEXT = {"Content-Type": "text/plain; version=0.0.4"}
 
 
@@ -120,7 +122,7 @@ class DataPlane:
         if pod is None or self._follower is None or pod["metadata"]["uid"] not in self._running:
             return None
         if find_proxy(pod) is not None and port in _MONITORING_PORTS:
-            return _answer_monitoring(self.telemetry, pod, port, request)
+            return self._answer_monitoring(pod, port, request)
         hop = self._begin_request(_build_call(request, port, f"{name}.{namespace}"))
         workload = hop.context.around.get_workload(pod)
         reply = await self._wait_for_reply(
@@ -183,6 +185,16 @@ class DataPlane:
         server = "envoy" if source.kind == "sidecar" else ""
         return _build_response(reply, hop.now, server)
 
+    def _answer_monitoring(self, pod: Object, port: int, request: Request) -> Response:
+        proxy = find_proxy(pod)
+        if port == ADMIN_PORT and proxy is not None and self._follower is not None:
+            state = self._follower.get_state()
+            view = ProxyView(state=state, workload=state.get_workload(pod), proxy=proxy)
+            answer = answer_admin_request(view, request)
+            if answer is not None:
+                return answer
+        return _answer_monitoring(self.telemetry, pod, port, request)
+
     def _begin_request(self, call: Call) -> Hop:
         assert self._follower is not None
         around, start = self._follower.get_state(), self._now()
@@ -225,17 +237,17 @@ class DataPlane:
 
 
 class MeshPod:
-    """The program of pods that hold one of Bookinfo's applications, a gateway or a waypoint."""
+    """The program of pods that hold one of Bookinfo's applications or a proxy."""
 
     def __init__(self, plane: DataPlane) -> None:
         self._plane = plane
 
     def runs_in(self, pod: Object) -> bool:
-        """Tell whether a pod is one of those."""
-        proxy = find_proxy(pod)
-        gateway = proxy is not None and proxy.kind != "sidecar"
+        """Tell whether a pod is one of those, or has a sidecar beside something else."""
         # Only asked whether there is one.
-        return gateway or create_app(pod, random.Random(0)) is not None  # noqa: S311
+        return (
+            find_proxy(pod) is not None or create_app(pod, random.Random(0)) is not None  # noqa: S311
+        )
 
     async def start(self, pod: Object, client: Client) -> RunningPod:
         """Start a pod's program; return once the data plane knows the cluster, whether or not

@@ -44,6 +44,11 @@ class IstioctlTraits:
     waypoint_traffic_column: bool = True
     proxy_status_by_type: bool = False
     """`proxy-status` has a column for each type, and not one with all that are subscribed to."""
+    ztunnel_protocol_column: bool = True
+    """`ztunnel-config` tells protocols of connections, all addresses, and more of each object
+    (Istio's source)."""
+    ztunnel_by_workload: bool = True
+    """`ztunnel-config` takes the name of a workload's pod for its ztunnel (Istio's source)."""
     waypoint_delete_checks_class: bool = True
     analyzes_system_namespaces: bool = False
     analyzes_subset_pods: bool = True
@@ -124,6 +129,11 @@ class RoutingTraits:
     release notes)."""
     waypoints_ignore_sources: bool
     """A waypoint takes a match's `sourceLabels` and `sourceNamespace` for met by everybody."""
+    config_version: str
+    """The version under which istiod names the rules that routes and clusters come from (Istio's
+    source)."""
+    route_names: str
+    """The name that istiod gives to what it makes of an HTTPRoute of that name (Istio's source)."""
     ingress_may_use_waypoint: bool
     """Label `istio.io/ingress-use-waypoint` is heeded (Istio's source)."""
 

@@ -207,6 +207,15 @@ async def look(terminal: Terminal) -> None:
     await terminal.type(
         "istioctl proxy-status -n bookinfo", r"ratings-v1-\S+\.bookinfo +Kubernetes"
     )
+    page = "deploy/productpage-v1 -n bookinfo"
+    await terminal.type(f"istioctl proxy-config routes {page} --name 9080", r"reviews\.bookinfo")
+    await terminal.type(f"istioctl pc clusters {page}", r"9080 +v2 +outbound +EDS +reviews")
+    cluster = "outbound|9080|v1|reviews.bookinfo.svc.cluster.local"
+    await terminal.type(f"istioctl pc endpoints {page} --cluster '{cluster}'", "HEALTHY +OK")
+    await terminal.type(f"istioctl pc listeners {page}", "Route: 9080", "PassthroughCluster")
+    await terminal.type(
+        "istioctl pc routes deploy/bookinfo-gateway-istio.bookinfo", r"http\.80 .*/productpage"
+    )
     # Asked at itself, because the page may be answered by the reviews without stars.
     await terminal.type(f"kubectl exec {RATINGS} -- curl -s localhost:9080/ratings/0", "Reviewer1")
     await terminal.type("kubectl logs deploy/ratings-v1 -n bookinfo -c ratings", "GET /ratings/0")
@@ -227,9 +236,12 @@ async def use_ambient(terminal: Terminal) -> None:
     await terminal.type(TRAFFIC, TITLE)
     await terminal.type("kubectl logs ds/ztunnel -n istio-system --tail=-1")
     await terminal.type("istioctl ztunnel-config workload", r"ratings-v1-\S+ .* HBONE")
+    await terminal.type("istioctl ztunnel-config services", r"reviews +\S+ +None +3/3")
     await terminal.type("istioctl waypoint apply -n bookinfo --enroll-namespace", "waypoint")
     await terminal.type(READY.format("bookinfo"), "condition met")
     await terminal.type("istioctl waypoint list -n bookinfo", "waypoint")
+    await terminal.type("istioctl ztunnel-config svc", r"reviews +\S+ +waypoint +3/3")
+    await terminal.type("istioctl pc ep deploy/waypoint -n bookinfo", "envoy://connect_originate/")
     await terminal.type(TRAFFIC, TITLE)
 
 

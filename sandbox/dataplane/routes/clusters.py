@@ -74,6 +74,15 @@ def build_age_key(obj: Any) -> tuple[str, str]:
     return meta.get("creationTimestamp") or "", f"{meta['name']}.{meta.get('namespace', '')}"
 
 
+def build_config_path(world: World, kind: str, obj: Any, name: str = "") -> str:
+    """Return the path by which istiod names, in what it tells proxies, the rule that a route or a
+    cluster comes from (Istio's source).
+    """
+    meta, version = obj["metadata"], world.traits.config_version
+    place = f"/apis/networking.istio.io/{version}/namespaces/{meta['namespace']}"
+    return f"{place}/{kind}/{name or meta['name']}"
+
+
 def covers_host(pattern: str, host: str) -> bool:
     """Tell whether a host, perhaps with a leading `*`, stands for another one (which may be
     a narrower pattern).
@@ -89,7 +98,7 @@ def collect_subsets(world: World, proxy: Proxy, service: Object) -> dict[str, Ob
     name.
     """
     found: dict[str, Object] = {}
-    for rule in _find_destination_rules(world, proxy, service):
+    for rule in find_destination_rules(world, proxy, service):
         for subset in rule["spec"].get("subsets") or []:
             found.setdefault(subset["name"], subset)
     return found
@@ -101,7 +110,7 @@ def merge_traffic_policy(world: World, proxy: Proxy, service: Object, subset: st
     """
     policy: Object = {}
     # The oldest comes last, and so overwrites the others.
-    for rule in reversed(_find_destination_rules(world, proxy, service)):
+    for rule in reversed(find_destination_rules(world, proxy, service)):
         policy |= rule["spec"].get("trafficPolicy") or {}
     own = collect_subsets(world, proxy, service).get(subset) or {}
     return policy | (own.get("trafficPolicy") or {})
@@ -119,7 +128,7 @@ def find_cluster_policy(
     return policy
 
 
-def _find_destination_rules(world: World, proxy: Proxy, service: Object) -> list[Object]:
+def find_destination_rules(world: World, proxy: Proxy, service: Object) -> list[Object]:
     """Return the DestinationRules of the first namespace that has any: the proxy's, the
     Service's, the root; the narrowest host wins.
     """

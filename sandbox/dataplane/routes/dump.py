@@ -54,10 +54,11 @@ def dump_proxy_config(world: World, proxy: Proxy, port: int) -> Object:
 
 
 def _dump_host(host: VirtualHost) -> Object:
-    return {"domains": list(host.domains), "routes": [_dump_route(r) for r in host.routes]}
+    return {"domains": list(host.domains), "routes": [dump_route(r) for r in host.routes]}
 
 
-def _dump_route(route: Route) -> Object:
+def dump_route(route: Route) -> Object:
+    """Return a route with its match, action, time limit, retries and fault."""
     shown: dict[str, Any] = {
         "name": route.name or None,
         "match": _dump_match(route.match),

@@ -242,6 +242,8 @@ class Route:
     cors: bool = False
     """Whether there is a CORS policy. It concerns browsers alone, so nothing of it is carried out.
     """
+    origin: str = ""
+    """The rule that it comes from, as istiod names it; empty for a host without rules."""
     status_without_cluster: int = 503
     """The Gateway API wants 500 (Istio sets Envoy's cluster_not_found_response_code)."""
 

@@ -9,6 +9,7 @@ from sandbox.cluster.contract import Object
 from sandbox.dataplane.objects.world import DOMAIN, World, admits_namespace
 from sandbox.dataplane.routes.clusters import (
     build_age_key,
+    build_config_path,
     covers_host,
     is_exported,
     qualify_host,
@@ -36,6 +37,8 @@ class Rule:
     spec: Object | None = None
     port: int = 0
     """The only port that it is for; 0 for all."""
+    origin: str = ""
+    """The object that istiod names as the routes' source, as a path of the API."""
 
     def is_visible_to(self, to: str) -> bool:
         """Tell whether proxies of that namespace are told of it."""
@@ -66,6 +69,7 @@ def _read_virtual_services(world: World) -> Iterator[Rule]:
             http=merge_delegates(world.virtual_services, obj),
             born=build_age_key(obj),
             spec=spec,
+            origin=build_config_path(world, "virtual-service", obj),
         )
 
 
@@ -93,6 +97,9 @@ def _build_route_rule(world: World, obj: Object, host: str, gateway: str, *, por
         build_age_key(obj),
         gateway_api=True,
         port=port,
+        origin=build_config_path(
+            world, "virtual-service", obj, world.traits.route_names.format(obj["metadata"]["name"])
+        ),
     )
 
 

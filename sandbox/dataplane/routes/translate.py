@@ -93,7 +93,7 @@ def _translate_route(
     match = Match(anything=True) if condition is None else _translate_match(condition, rule)
     fault = _translate_fault(entry["fault"]) if entry.get("fault") else None
     changes = _translate_headers(entry.get("headers"))
-    common: dict[str, Any] = {"match": match, "name": name, "fault": fault}
+    common: dict[str, Any] = {"match": match, "name": name, "fault": fault, "origin": rule.origin}
     common |= {"request": changes[0], "response": changes[1]}
     if entry.get("redirect"):
         return Route(redirect=_translate_redirect(entry["redirect"]), **common)

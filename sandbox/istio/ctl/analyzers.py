@@ -1,5 +1,5 @@
 """The checks of `istioctl analyze` that concern the workshop's kinds of objects, computed from the
-live cluster.
+live cluster, from files, or from both.
 
 Codes, levels and texts are Istio's (https://istio.io/latest/docs/reference/config/analysis/).
 """
@@ -14,8 +14,9 @@ from typing import Any
 from sandbox.cluster.machinery.meta import labels_of
 from sandbox.cluster.machinery.selectors import has_labels
 from sandbox.istio.components.common import get_nested
+from sandbox.istio.ctl.analysis_files import ObjectSource
 from sandbox.istio.ctl.findings import AnalysisFinding, format_origin, resolve_host
-from sandbox.istio.ctl.kube import KubeClient, Object
+from sandbox.istio.ctl.kube import Object
 from sandbox.istio.ctl.rule_analyzers import run_rule_analyzers
 from sandbox.releases.model import IstioRelease
 
@@ -42,7 +43,7 @@ class AnalysisContext:
     Findings about other namespaces than the one under analysis are left out.
     """
 
-    def __init__(self, kube: KubeClient, release: IstioRelease, namespace: str) -> None:
+    def __init__(self, kube: ObjectSource, release: IstioRelease, namespace: str) -> None:
         self.kube, self.release, self.namespace = kube, release, namespace
 
     def filter_by_namespace(self, objects: list[Object]) -> list[Object]:

@@ -95,6 +95,7 @@ _ANALYZE_FLAGS = (
     Flag(
         "output-threshold", kind=LEVELS, default="Info", help="Level from which messages are shown"
     ),
+    Flag("recursive", "R", "bool", False, "Removed: directories are always read recursively"),
     Flag("revision", "r", default="default", help="Analyze a specific revision"),
     Flag(
         "suppress",
@@ -112,10 +113,6 @@ _STATUS_WAIT = Flag("wait", "w", "bool", True, "Wait for the waypoint to be read
 _WAYPOINT_TIMEOUT = Flag(
     "waypoint-timeout", kind="duration", default=90.0, help="Time to wait for the waypoint"
 )
-_OUTPUT = Flag(
-    "output", "o", ("", "short", "json", "yaml"), "short", "Output format: one of [json yaml short]"
-)
-_ZTUNNEL_FLAGS = (Flag("node", help="A node's ztunnel"), _OUTPUT)
 
 
 def build_command_tree(release: IstioRelease) -> CobraCommand:
@@ -155,7 +152,7 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
         ),
         _build_version_command(),
         _build_waypoint_command(),
-        _build_ztunnel_command(),
+        ztunnel.build_ztunnel_command(release),
     ]
     flags = _ROOT_FLAGS + (_NEW_ROOT_FLAGS if release.charts.chart_labels else ())
     known = tuple(c for c in commands if c.name not in release.istioctl.removed_commands)
@@ -315,26 +312,3 @@ def _build_waypoint_command() -> CobraCommand:
         ),
     )
     return CobraCommand("waypoint", "Manage waypoint configuration", commands=commands, strict=True)
-
-
-def _build_ztunnel_command() -> CobraCommand:
-    pods = Flag("workload-namespace", help="Only workloads of this namespace")
-    services = Flag("service-namespace", help="Only services of this namespace")
-    commands = (
-        CobraCommand(
-            "service",
-            "Services as ztunnel knows them",
-            ztunnel.print_services,
-            ("services", "svc"),
-            (*_ZTUNNEL_FLAGS, services),
-        ),
-        CobraCommand(
-            "workload",
-            "Workloads as ztunnel knows them",
-            ztunnel.print_workloads,
-            ("workloads", "w"),
-            (*_ZTUNNEL_FLAGS, pods),
-        ),
-    )
-    summary = "Update or retrieve current Ztunnel configuration."
-    return CobraCommand("ztunnel-config", summary, aliases=("zc", "ztunnel"), commands=commands)

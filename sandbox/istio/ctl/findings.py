@@ -11,16 +11,32 @@ from sandbox.istio.render.values import to_yaml
 
 LEVELS = ("Info", "Warning", "Error")
 """From harmless to grave."""
+FILE = "(file)"
+"""The key of an object under which its place in a file stands, `FILE:LINE`."""
 
 
 @dataclass(frozen=True)
 class AnalysisFinding:
-    """One finding: level, code (`IST0101`), origin (`Kind namespace/name`) and text."""
+    """One finding: level, code (`IST0101`), origin (`Kind namespace/name`) and text.
+
+    An object of a file has its place behind it: `Kind namespace/name FILE:LINE`.
+    """
 
     level: str
     code: str
     origin: str
     text: str
+
+    @property
+    def resource(self) -> tuple[str, str]:
+        """The object without its file: kind, and namespace and name."""
+        kind, _, rest = self.origin.partition(" ")
+        return kind, rest.partition(" ")[0]
+
+    @property
+    def reference(self) -> str:
+        """The place in a file, or empty."""
+        return " ".join(self.origin.split(" ")[2:])
 
     @property
     def line(self) -> str:
@@ -29,10 +45,11 @@ class AnalysisFinding:
 
 
 def format_origin(obj: Object) -> str:
-    """Return an object as findings name it: `Kind namespace/name`."""
+    """Return an object as findings name it: `Kind namespace/name`, and its place in a file."""
     metadata = obj["metadata"]
     inside = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-    return f"{obj['kind']} {inside}{metadata['name']}"
+    place = f" {obj[FILE]}" if FILE in obj else ""
+    return f"{obj['kind']} {inside}{metadata['name']}{place}"
 
 
 def resolve_host(host: str, namespace: str) -> str:
@@ -59,7 +76,8 @@ def format_findings(findings: list[AnalysisFinding], form: str, minor: str) -> s
             "documentationUrl": f"https://istio.io/{minor}/docs/reference/config/analysis/{f.code.lower()}/?ref=istioctl-analyze",
             "level": f.level,
             "message": f.text,
-            "origin": f.origin,
+            "origin": " ".join(f.resource),
+            **({"reference": f.reference} if f.reference else {}),
         }
         for f in findings
     ]

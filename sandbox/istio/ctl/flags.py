@@ -20,7 +20,7 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6
 class Flag:
     """One flag of a command.
 
-    `kind` is bool, string, list (repeatable), duration (seconds) or a tuple of allowed
+    `kind` is bool, string, int, list (repeatable), duration (seconds) or a tuple of allowed
     values.
     """
 
@@ -39,6 +39,8 @@ class Flag:
             return self._parse_bool(text)
         if self.kind == "duration":
             return self._parse_duration(text)
+        if self.kind == "int":
+            return self._parse_int(text)
         if isinstance(self.kind, tuple) and text not in self.kind:
             raise CtlError(
                 f"{text} not a valid option for format. See istioctl analyze --help", MISUSED
@@ -52,6 +54,14 @@ class Flag:
                 f'invalid argument "{text}" for "{self.display_name}" flag: {reason}', MISUSED
             )
         return text.lower() in ("true", "t", "1")
+
+    def _parse_int(self, text: str) -> int:
+        if not re.fullmatch(r"[+-]?\d+", text):
+            reason = f'strconv.ParseInt: parsing "{text}": invalid syntax'
+            raise CtlError(
+                f'invalid argument "{text}" for "{self.display_name}" flag: {reason}', MISUSED
+            )
+        return int(text)
 
     def _parse_duration(self, text: str) -> float:
         parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,9 @@ from sandbox.istio.ctl.flags import format_usage, parse_command_line
 from sandbox.istio.ctl.invocation import IstioctlInvocation, StandardStreams
 from sandbox.istio.errors import FAILED, Cancelled, CtlError
 from sandbox.releases import find_release
+
+_ENDED_BY_PIPE = 141
+"""What a shell says of a program that was ended by SIGPIPE, as one in Go is."""
 
 
 def main(
@@ -37,3 +41,8 @@ def main(
         return FAILED
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read it has seen enough, as `head` has. Python would complain once more at its
+        # end, when it flushes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _ENDED_BY_PIPE

@@ -1,46 +1,174 @@
-"""`istioctl proxy-config`: it says plainly that it is not played, and where to look instead."""
+"""`istioctl proxy-config`: a proxy's routes, clusters, endpoints and listeners, from its own word.
+
+Its other parts say plainly that they are not played, and where to look instead.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sandbox.istio.ctl.envoy_listeners import list_chain_rows, list_listener_rows, select_listeners
+from sandbox.istio.ctl.envoy_tables import (
+    list_cluster_rows,
+    list_endpoint_rows,
+    list_route_rows,
+    select_clusters,
+    select_routes,
+    select_statuses,
+    to_camel_case,
+)
 from sandbox.istio.ctl.flags import CobraCommand, Flag
 from sandbox.istio.ctl.invocation import IstioctlInvocation
+from sandbox.istio.ctl.proxy_dump import Json, fetch_cluster_statuses, fetch_config_dump
+from sandbox.istio.ctl.tables import format_table
 from sandbox.istio.errors import CtlError
+from sandbox.istio.render.values import to_yaml
 
-_PARTS = {
-    "all": (),
-    "bootstrap": ("b",),
-    "clusters": ("cluster", "c"),
-    "ecds": (),
-    "endpoints": ("endpoint", "ep"),
-    "listeners": ("listener", "l"),
-    "log": ("o",),
-    "rootca-compare": ("rc",),
-    "routes": ("route", "r"),
-    "secret": ("secrets", "s"),
-}
-"""The subcommands of the real one, with their other names."""
-_FLAGS = (
-    Flag("output", "o", help="Output format"),
-    Flag("file", "f", help="Envoy config dump file"),
-    *(Flag(name, help="A filter") for name in ("name", "address", "port", "fqdn", "subset")),
-    *(Flag(name, help="A filter") for name in ("direction", "cluster", "status", "level")),
+_SHORT = "short"
+_COMMON = (
+    Flag("output", "o", default=_SHORT, help="Output format: one of json|yaml|short"),
+    Flag("file", "f", help="Envoy config dump JSON file"),
+    Flag("proxy-admin-port", kind="int", default=15000, help="Envoy proxy admin port"),
 )
+_VERBOSE = Flag("verbose", kind="bool", default=True, help="Output more information")
+_ADDRESS, _PORT = Flag("address", help="Filter by address field"), "Filter by Port field"
+_NUMBER = Flag("port", kind="int", default=0, help=_PORT)
+_INSTEAD = {
+    "all": ((), "`proxy-config clusters`, `listeners`, `routes` and `endpoints` show the parts"),
+    "bootstrap": (("b",), "`kubectl get pod POD -o yaml` shows what the proxy is started with"),
+    "ecds": (("ec",), "no extension is configured here"),
+    "envoy-stats": (
+        ("es",),
+        "`kubectl exec POD -c istio-proxy -- curl localhost:15020/stats/prometheus` shows them",
+    ),
+    "log": (("o",), "`kubectl logs POD -c istio-proxy` shows what the proxy writes"),
+    "rootca-compare": (("rc",), "certificates are not played"),
+    "secret": (("secrets", "s"), "certificates are not played"),
+}
+"""The parts that are not played, with their other names, and what to use instead."""
 
 
 def build_proxy_config_command() -> CobraCommand:
     """Build `proxy-config`."""
     summary = "Retrieve information about proxy configuration from Envoy"
-    commands = tuple(
-        CobraCommand(name, summary, refuse_proxy_config, aliases, _FLAGS)
-        for name, aliases in _PARTS.items()
+    refused = (
+        CobraCommand(name, f"Not played: {name}", refuse_part, aliases, (*_COMMON, _NUMBER))
+        for name, (aliases, _) in _INSTEAD.items()
     )
+    commands = (*_build_parts(), *refused)
     return CobraCommand("proxy-config", summary, aliases=("pc",), commands=commands)
 
 
-def refuse_proxy_config(run: IstioctlInvocation) -> int:
-    """Raise CtlError always: the proxies here have no configuration that could be dumped."""
-    raise CtlError(
-        "the sandbox does not play proxy-config: its proxies hold no Envoy configuration. "
-        "`kubectl logs POD -c istio-proxy` shows the cluster and the endpoint of each request, "
-        "where access logs are on"
+def _build_parts() -> tuple[CobraCommand, ...]:
+    told = "Retrieves {} configuration for the Envoy in the specified pod"
+    by_name = (
+        Flag("fqdn", help="Filter clusters by substring of Service FQDN field"),
+        Flag("direction", help="Filter clusters by Direction field"),
+        Flag("subset", help="Filter clusters by substring of Subset field"),
     )
+    by_place = (
+        Flag("cluster", help="Filter endpoints by cluster name field"),
+        Flag("status", help="Filter endpoints by status field"),
+    )
+    by_kind = (
+        Flag("type", help="Filter listeners by type field"),
+        Flag("waypoint", kind="bool", default=False, help="Output waypoint information"),
+    )
+    named = Flag("name", help="Filter by route name field")
+    parts: tuple[tuple[str, tuple[str, ...], Callable[[Any], int], tuple[Flag, ...]], ...] = (
+        ("cluster", ("clusters", "c"), print_clusters, (*by_name, _NUMBER)),
+        ("endpoint", ("endpoints", "ep"), print_endpoints, (_ADDRESS, _NUMBER, *by_place)),
+        ("listener", ("listeners", "l"), print_listeners, (_ADDRESS, _NUMBER, *by_kind, _VERBOSE)),
+        ("route", ("routes", "r"), print_routes, (named, _VERBOSE)),
+    )
+    return tuple(
+        CobraCommand(name, told.format(name), run, aliases, (*_COMMON, *flags))
+        for name, aliases, run, flags in parts
+    )
+
+
+def refuse_part(run: IstioctlInvocation) -> int:
+    """Raise CtlError always: this part is not played."""
+    name = run.parsed.command.name
+    raise CtlError(f"the sandbox does not play `proxy-config {name}`; {_INSTEAD[name][1]}")
+
+
+def print_routes(run: IstioctlInvocation) -> int:
+    """Print the routes, one line for each."""
+    _check_arguments(run, "route")
+    found = _read_configs(run, "RoutesConfigDump", "route_config", "routes")
+    chosen = select_routes(found, run["name"])
+    return _print(run, chosen, lambda: list_route_rows(chosen, verbose=run["verbose"]), gap=5)
+
+
+def print_clusters(run: IstioctlInvocation) -> int:
+    """Print the clusters, by the Service's name."""
+    _check_arguments(run, "cluster")
+    found = _read_configs(run, "ClustersConfigDump", "cluster", "clusters")
+    wanted = (run["fqdn"], run["direction"], run["subset"])
+    chosen = select_clusters(found, wanted, run["port"])
+    return _print(run, chosen, lambda: list_cluster_rows(chosen), gap=5)
+
+
+def print_endpoints(run: IstioctlInvocation) -> int:
+    """Print the endpoints of clusters, by address."""
+    _check_arguments(run, "endpoints")
+    wanted = (run["address"], run["port"], run["cluster"], run["status"])
+    chosen = select_statuses(fetch_cluster_statuses(run), wanted)
+    return _print(run, chosen, lambda: list_endpoint_rows(chosen, wanted), gap=5)
+
+
+def print_listeners(run: IstioctlInvocation) -> int:
+    """Print the listeners by port, with their chains and where those lead."""
+    _check_arguments(run, "listener")
+    found = _read_configs(run, "ListenersConfigDump", "listener", "listeners")
+    if run["waypoint"]:
+        run.write_out(format_table(list_chain_rows(found), gap=1))
+        return 0
+    chosen = select_listeners(found, (run["address"], run["port"], run["type"]))
+    return _print(run, chosen, lambda: list_listener_rows(chosen, verbose=run["verbose"]), gap=1)
+
+
+def _check_arguments(run: IstioctlInvocation, name: str) -> None:
+    if (len(run.parsed.arguments) == 1) == bool(run["file"]):
+        raise CtlError(f"{name} requires pod name or --file parameter")
+    if run["output"] not in (_SHORT, "json", "yaml"):
+        raise CtlError(f'output format "{run["output"]}" not supported')
+
+
+def _read_configs(run: IstioctlInvocation, kind: str, field: str, what: str) -> list[Json]:
+    """Return what one dump holds, what was told before what was there from the start."""
+    dump: Json = next(
+        (part for part in fetch_config_dump(run) if str(part.get("@type", "")).endswith(kind)), {}
+    )
+    found = []
+    for part in sorted(dump):
+        if part.startswith(("dynamic", "static")) and isinstance(dump[part], list):
+            found += [_unwrap(entry, field) for entry in dump[part]]
+    if not found:
+        raise CtlError(f"no {what} found")
+    return [entry for entry in found if entry]
+
+
+def _unwrap(entry: Json, field: str) -> Json:
+    inside: Json = (entry.get("active_state") or entry).get(field) or {}
+    return inside
+
+
+def _print(
+    run: IstioctlInvocation,
+    chosen: list[Json],
+    rows: Callable[[], Iterable[list[str]]],
+    *,
+    gap: int,
+) -> int:
+    shown = [to_camel_case(each) for each in chosen]
+    if run["output"] == "json":
+        run.write_out(json.dumps(shown, indent=4, ensure_ascii=False))
+    elif run["output"] == "yaml":
+        run.write_out(to_yaml(shown).rstrip("\n"))
+    else:
+        run.write_out(format_table(list(rows()), gap=gap))
+    return 0

@@ -48,17 +48,6 @@ async def test_without_a_mesh(istioctl: Istioctl) -> None:
     assert (shown.code, shown.err) == (1, "Error: no pods found with selector app=kiali\n")
 
 
-@pytest.mark.parametrize(
-    "line", ["proxy-config routes web-1 -n demo", "pc cluster web-1", "pc all x"]
-)
-async def test_proxy_config_says_that_it_is_not_played(istioctl: Istioctl, line: str) -> None:
-    """And names what shows where a request went."""
-    shown = await istioctl(*line.split())
-    assert shown.code == 1
-    assert shown.err.startswith("Error: the sandbox does not play proxy-config")
-    assert "kubectl logs POD -c istio-proxy" in shown.err
-
-
 class Addon:
     """A program at Kiali's port."""
 
