@@ -4,14 +4,15 @@ each step teaches, and its state.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bot.diagnosis.board import read_board
 from bot.errors import ClusterError
 from bot.knowledge.workshop import tour
 from bot.knowledge.workshop.progress import describe_reached, list_waiting_steps
+from bot.knowledge.workshop.tour_plan import parse_plan
 from bot.steps import Context, Options, Role, State, Step, StepKind, Verdict
 from bot.text import Text, join
 
@@ -20,9 +21,13 @@ class WorkshopOptions(Options):
     """Options of `workshop`."""
 
     action: Annotated[
-        Literal["", "here", "off"],
+        str,
+        BeforeValidator(parse_plan),
         Field(default=""),
-        Text("here moves a tour down that stands further up; off ends it"),
+        Text(
+            "a time such as 60m leaves out what does not fit, full takes every page; here moves a "
+            "tour down that stands further up; off ends it"
+        ),
     ]
 
 
@@ -70,5 +75,5 @@ STEP = Step(
     resumable=False,
     aliases=("tour", "guide"),
     positional=("action",),
-    examples=("workshop", "workshop here", "workshop off"),
+    examples=("workshop", "workshop 60m", "workshop full", "workshop here", "workshop off"),
 )

@@ -16,6 +16,7 @@ from bot.engine.forms.questions import build_questions, format_command
 from bot.knowledge.workshop.progress import STEPS as BOARD_STEPS
 from bot.knowledge.workshop.progress import StepStatus
 from bot.knowledge.workshop.tour import PAGES
+from bot.knowledge.workshop.tour_plan import TourPlan
 from bot.language.localizer import ENGLISH
 from bot.ledger import Run, RunState
 from bot.records import ScheduleSummary
@@ -24,6 +25,7 @@ from bot.steps import Caller, Context, Link, Question, Role, State, Step, Verdic
 from bot.text import Text, verbatim
 from bot.view.forms import YES, build_input_blocks
 from bot.view.home import HomeContent, build_home_tab
+from bot.view.lesson import render_answer, render_hint, render_notes
 from bot.view.tour import PageContent, render_explanation, render_page
 from handlers import STEPS
 
@@ -181,18 +183,24 @@ def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
     leaf = PageContent(
         page,
         step,
-        number,
-        PAGES,
+        TourPlan(PAGES, PAGES, 60),
         rows,
         run=run,
         link="https://x.slack.com/archives/C1/p1",
         options=True,
+        kiali="https://kiali/" + "x" * 500,
+        begun=1.8e9,
+        now=1.8e9 + 600,
     )
+    assert leaf.number == number
     for each in (leaf, replace(leaf, rows={}, trouble=verbatim(EVIL))):
         message = render_page(ENGLISH, each, "/mesh")
         assert check_message(message.to_payload()) == []
         assert "<!channel>" not in f"{message.blocks}{message.text}"
-    assert check_message(render_explanation(ENGLISH, page, step, "/mesh").to_payload()) == []
+    told = [render_explanation(ENGLISH, page, step, "/mesh"), render_notes(ENGLISH, page, step)]
+    told += [render_answer(ENGLISH, page.question, n) for n in range(2) if page.question]
+    told += [render_hint(ENGLISH, page, n) for n in range(len(page.hints) + 1) if page.hints]
+    assert [check_message(each.to_payload()) for each in told] == [[]] * len(told)
 
 
 @pytest.mark.parametrize("role", Role)

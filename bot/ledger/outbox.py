@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, RowMapping, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import Update
@@ -132,6 +132,14 @@ class SqlOutbox:
         """Return the message that stands there, or None."""
         rows = await execute(self._reader, select(messages).where(_match_posted(posted)).limit(1))
         return _build_outbox_entry(rows[0]) if rows else None
+
+    async def count_below(self, posted: Posted) -> int:
+        """Count the messages that were posted in a channel after this one, outside of threads."""
+        here = select(messages.c.number).where(_match_posted(posted)).scalar_subquery()
+        after = (messages.c.channel == posted.channel) & (messages.c.number > here)
+        shown = (messages.c.thread == "") | messages.c.broadcast
+        query = select(func.count()).select_from(messages).where(after & shown)
+        return int((await execute(self._reader, query))[0]["count_1"])
 
     async def take_over_orphaned(self) -> int:
         """Take over the undelivered messages of processes that are gone; return their number."""

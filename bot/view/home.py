@@ -29,8 +29,8 @@ from bot.view.blocks import (
     write,
 )
 from bot.view.forms import OPEN
+from bot.view.lesson import TOUR
 from bot.view.messages import TYPE
-from bot.view.tour import TOUR
 
 REFRESH = "mesh:home:refresh"
 """action_id of the button that reads everything anew."""

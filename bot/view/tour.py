@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.knowledge.workshop.progress import StepStatus
 from bot.knowledge.workshop.tour import TourPage
+from bot.knowledge.workshop.tour_plan import TourPlan
 from bot.language.localizer import Localizer
 from bot.ledger import Run
 from bot.messages import Message
@@ -26,11 +27,14 @@ from bot.view.blocks import (
     section,
     write,
 )
+from bot.view.lesson import (
+    NOTES,
+    TOUR,
+    build_afterwards_blocks,
+    build_question_blocks,
+    format_clock,
+)
 from bot.view.messages import ICONS, STATE_NAMES, TYPE
-
-TOUR = "mesh:tour:"
-"""action_ids of the tour's buttons begin with it; the verb follows, and a number where a verb has
-several buttons."""
 
 KIND = "tour"
 """Ends the block_id of the tour's first block, in place of a run's id."""
@@ -45,19 +49,32 @@ class PageContent:
 
     `rows` are the live rows by step, or `trouble` says why there are none; `reached` are the
     steps that were done in this workshop. `run` is the newest run of its step in this channel
-    and `link` its message.
+    and `link` its message. The tour has been going on since `begun`, and it is `now` (epoch
+    seconds); `kiali` is the URL of the page of Kiali's to look at.
     """
 
     page: TourPage
     step: Step
-    number: int
-    pages: tuple[TourPage, ...]
+    plan: TourPlan
     rows: Mapping[str, StepStatus]
     trouble: Text = EMPTY
     run: Run | None = None
     link: str = ""
     options: bool = False
     reached: frozenset[str] = frozenset()
+    begun: float = 0.0
+    now: float = 0.0
+    kiali: str = ""
+
+    @property
+    def pages(self) -> tuple[TourPage, ...]:
+        """The pages of the tour."""
+        return self.plan.pages
+
+    @property
+    def number(self) -> int:
+        """The number of the page, from 1."""
+        return self.pages.index(self.page) + 1
 
     @property
     def done(self) -> bool:
@@ -92,6 +109,7 @@ def render_page(say: Localizer, content: PageContent, command: str) -> Message:
         context(format_progress(say, content)),
         section(write(say, page.why)),
         section(format_step_state(say, content)),
+        *build_lesson_blocks(say, content),
         actions(*build_page_buttons(say, content)),
     ]
     if page.also and content.done:
@@ -100,11 +118,17 @@ def render_page(say: Localizer, content: PageContent, command: str) -> Message:
             for n, other in enumerate(page.also, start=1)
         ]
         shown.append(actions(*also))
-    hint = Text(
-        "Hosts run steps and turn pages, Explain is for everybody. Runs go on in the thread."
-    )
-    shown.append(context(say(hint)))
+    hint = Text("Hosts run steps and turn pages. Answers and Explain are for everybody, privately.")
+    clock = format_clock(say, content.plan, page, begun=content.begun, now=content.now)
+    shown.append(context("\n".join(filter(None, (clock, say(hint))))))
     return build_message(f"{say(describe_page(content))} {typed}", shown)
+
+
+def build_lesson_blocks(say: Localizer, content: PageContent) -> list[Block]:
+    """Return what is asked before the step is run, or what is to be seen when it is done."""
+    if content.done and content.state == "done":
+        return build_afterwards_blocks(say, content.page, content.kiali)
+    return build_question_blocks(say, content.page)
 
 
 def describe_page(content: PageContent) -> Text:
@@ -153,16 +177,31 @@ def format_progress(say: Localizer, content: PageContent) -> str:
     )
     behind = [step for step in known if content.rows[step].is_behind]
     past = Text("done, not in force now: {steps}", steps=Listed(behind, "comma"))
-    return f"{marks}  {say(join('semicolon', words, past if behind else EMPTY))}"
+    broken = [step for step in known if is_broken(content.rows[step])]
+    hurt = Text("done, broken now: {steps}", steps=Listed(broken, "comma"))
+    found = join("semicolon", words, past if behind else EMPTY, hurt if broken else EMPTY)
+    return f"{marks}  {say(found)}"
+
+
+def is_broken(row: StepStatus) -> bool:
+    """Tell whether a step was done, and something keeps what it made from working."""
+    return row.reached and row.broken and not row.done
 
 
 def get_page_mark(content: PageContent, page: TourPage) -> str:
-    """Return the mark of a page: the present one, in place or done, done and past, or neither."""
+    """Return the mark of a page: the present one, in place or done, past, broken, or not done."""
     row = content.rows.get(page.step)
     if page is content.page:
         return "▶️"
     if row is None:
         return "✅" if page.step in content.reached else "⬜"
+    return get_row_mark(row)
+
+
+def get_row_mark(row: StepStatus) -> str:
+    """Return the mark of a step: in place, done and past, done and broken, or not done."""
+    if is_broken(row):
+        return "⚠️"
     return "✅" if row.done else "☑️" if row.is_behind else "⬜"
 
 
@@ -171,8 +210,8 @@ def format_step_state(say: Localizer, content: PageContent) -> str:
     lines = []
     row = content.rows.get(content.page.step)
     if row is not None:
-        icon = "✅" if row.done else "☑️" if row.is_behind else "⬜"
-        lines.append(say(Text("{icon} now: {words}", icon=icon, words=write(say, row.words))))
+        icon, words = get_row_mark(row), write(say, row.words)
+        lines.append(say(Text("{icon} now: {words}", icon=icon, words=words)))
     if content.run is not None:
         lines.append(format_run(say, content.run, content.link))
     return "\n".join(lines) or say(Text("⬜ not run in this channel yet"))
@@ -193,7 +232,7 @@ def format_run(say: Localizer, run: Run, link: str) -> str:
 
 
 def build_page_buttons(say: Localizer, content: PageContent) -> list[Block]:
-    """Return Run, Options, Explain, Skip or Next, Back and Refresh.
+    """Return Run, Options, Explain, Notes, Skip or Next, Back and Refresh.
 
     The likeliest is the primary button.
     """
@@ -211,6 +250,8 @@ def build_page_buttons(say: Localizer, content: PageContent) -> list[Block]:
         options = say(in_context("button", "Options…"))
         found.append(button(options, f"{TOUR}options", page.step))
     found.append(button(say(in_context("button", "Explain")), f"{TOUR}explain", page.step))
+    if page.notes:
+        found.append(button(say(in_context("button", "Notes")), NOTES, page.step))
     found.append(build_onward_button(say, content, likely if done else {}))
     if content.number > 1:
         before = content.pages[content.number - 2].step

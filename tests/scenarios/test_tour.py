@@ -76,7 +76,7 @@ async def test_a_tour_that_was_deleted_is_begun_anew(stage: Stage) -> None:
 
 
 async def test_options_are_chosen_on_the_page(stage: Stage) -> None:
-    """The form's run belongs to the tour: it goes on in its thread, and ends on its page."""
+    """The form's run belongs to the tour: the room sees it in the channel, and it ends on its page."""
     tour = await stage.type("/mesh workshop")
     await turned(stage, tour, "Skip", "step 2 of 18")
     await stage.workspace.actions.click_element("alice", tour, "Options…")
@@ -85,7 +85,7 @@ async def test_options_are_chosen_on_the_page(stage: Stage) -> None:
     form = await modal(stage)
     assert (await fill(stage, form, profile="minimal")).error == ""
     run = await says(stage, "typed `/mesh install minimal`", "Done")
-    assert run.thread_ts == tour.ts
+    assert not run.thread_ts
     await until(lambda: "✅ `install minimal` by" in words(tour))
 
 
@@ -188,3 +188,55 @@ async def test_two_who_begin_at_once_begin_one_tour(stage: Stage) -> None:
     )
     await says(stage, "The tour stands")
     assert len([m for m in stage.workspace.list_messages() if "step 1 of 18" in words(m)]) == 1
+
+
+async def test_a_page_asks_hints_and_tells(stage: Stage) -> None:
+    """Who answers hears privately whether that is right, and why; hints come one after another; notes
+    are for hosts; the done step says what is to be seen."""
+    tour = await stage.type("/mesh workshop")
+    click = stage.workspace.actions.click_element
+    await click("alice", tour, "A")
+    assert "B is right" in words(await says(stage, "Not A", "128 MiB", user="alice"))
+    await click("alice", tour, "B")
+    assert "Not" not in words(await says(stage, "✅ *B is right", user="alice"))
+    await click("alice", tour, "Notes")
+    await says(stage, "needs the role host", user="alice")
+    await click("host", tour, "Notes")
+    await says(stage, "Notes on Preflight", "The answer is B", user="host")
+    await turned(stage, tour, "Run", "What you should see", "To remember")
+    assert "Before you run it" not in words(tour)
+    for number in range(2, 13):
+        await turned(stage, tour, "Next" if number == 2 else "Skip", f"step {number} of 18")
+    await click("alice", tour, "A hint")
+    hint = await says(stage, "Hint 1 of 3", user="alice")
+    for label, said in (("The next hint", "Hint 2 of 3"), ("The next hint", "Hint 3 of 3")):
+        await click("alice", hint, label)
+        hint = await says(stage, said, user="alice")
+    await click("alice", hint, "The solution")
+    await says(stage, "The solution", "DestinationRule reviews is missing", user="alice")
+
+
+async def test_a_plan_leaves_out_what_does_not_fit(stage: Stage) -> None:
+    """It says what, and how the time is; a time typed later gives the tour that stands another
+    plan."""
+    assert "15m to 8h" in words(await stage.type("/mesh workshop 5m -> error"))
+    assert "such as 60m" in words(await stage.type("/mesh workshop soon -> error"))
+    first = await stage.type("/mesh workshop 60m")
+    assert "step 1 of 12" in words(first)
+    assert "60 min planned" in words(first)
+    assert "left out: fault, unfault, shift" in words(first)
+    second = await stage.type("/mesh workshop 90m")
+    await until(lambda: "goes on further down" in words(first))
+    assert "left out: waypoint, uninstall" in words(second)
+
+
+async def test_a_tour_that_scrolled_away_is_posted_anew(stage: Stage) -> None:
+    """After two messages below it, and with the page that it showed; the old one is folded."""
+    tour = await stage.type("/mesh workshop 60m")
+    await stage.type("/mesh preflight")
+    await until(lambda: "`preflight` by" in words(tour))
+    await stage.type("/mesh preflight")
+    await until(lambda: "goes on further down" in words(tour))
+    anew = await says(stage, "step 1 of 12", "What you should see")
+    assert anew.ts > tour.ts
+    await turned(stage, anew, "Next", "step 2 of 12")

@@ -20,7 +20,7 @@ from bot.text import Text
 from bot.view import messages
 from bot.view.forms import OPEN
 from bot.view.home import REFRESH
-from bot.view.tour import TOUR
+from bot.view.lesson import TOUR
 from bot.view.welcome import REHEARSE
 
 COMMAND_BUTTON = re.compile(rf"({re.escape(messages.TYPE)}|{re.escape(OPEN)})(:[\w-]+)?")
@@ -54,6 +54,7 @@ class ButtonHandler:
             asked = await self.tour_buttons.handle_button(pressed, caller, reply)
             if asked is not None:
                 await self.commands.handle_command(asked, reply)
+                await self.tour_buttons.refresh_after_answer(pressed)
         elif pressed.action == REHEARSE:
             caller = await self.callers.resolve_caller(pressed.user)
             await self.welcome.start_rehearsal(pressed, caller)

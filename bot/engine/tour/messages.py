@@ -1,19 +1,33 @@
-"""The messages of tours: where they are, which page each shows, and when it is shown again."""
+"""The messages of tours: where they are, which page each shows, and when it is shown again.
+
+Slack does not tell what people see on their screens. The bot knows what it posted itself, so a
+tour's message is taken to have left the screen when several messages of the bot's stand below it:
+each run's is about a third of a screen high. It is then posted anew below them when a run has ended
+and everybody looks there, and the old one is folded to a line. Turning a page never moves it, for
+who turns it has it before them.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
+from bot.engine.runs.error_messages import get_message
 from bot.engine.tour.pages import TourPages
 from bot.engine.tour.position import parse_request_key
+from bot.engine.tour.session import TourSession, read_session
+from bot.errors import MeshbotError
 from bot.jobs import Jobs
 from bot.knowledge.workshop.tour import TourPage
-from bot.ledger import Run
+from bot.ledger import DuplicateRequest, NewRun, Run
 from bot.messages import Posted
 from bot.text import Text
 
 STEP = "workshop"
 """The step whose runs are the tours."""
+MOST_BELOW = 2
+"""Messages of the bot's that may stand below a tour's before it is posted anew."""
+GOES_ON = Text("the tour goes on further down.")
 
 
 @dataclass(frozen=True)
@@ -26,47 +40,97 @@ class TourMessages:
     """The step of the page that each message shows."""
     _turns: dict[Posted, int] = field(default_factory=dict, init=False)
     """How often the page of each message was turned."""
+    _moving: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
-    async def find_current(self, channel: str) -> Posted | None:
-        """Return the tour's message in a channel, None when it was ended."""
+    async def find_current(self, channel: str) -> TourSession | None:
+        """Return the tour in a channel, None when it was ended."""
         run = await self.pages.ledger.run_queries.find_last_run(STEP, channel)
-        return run.posted if run is not None and run.arguments == STEP else None
+        return read_session(run) if run is not None and run.arguments == STEP else None
 
     def get_page(self, posted: Posted) -> TourPage | None:
         """Return the page that a message shows, None when this process has not shown it."""
         return self.pages.find_page(self._shown.get(posted, ""))
 
-    def note_page(self, posted: Posted, page: TourPage) -> None:
-        """Note which page a message shows."""
-        self._shown[posted] = page.step
+    async def begin(
+        self, asked: NewRun, page: TourPage, *, earlier: TourSession | None = None
+    ) -> None:
+        """Post a tour's message, kept by a run of its own, and fold the earlier one.
 
-    def end(self, posted: Posted, page: TourPage, words: Text, *, news: bool = False) -> None:
+        Do nothing when the same was asked before. Raises MeshbotError when it cannot be posted.
+        """
+        try:
+            run = await self.pages.ledger.runs.begin_run(asked)
+        except DuplicateRequest:
+            return
+        await self._post_page(run, page)
+        # After the new one is posted: if that fails, the tour stands where it was.
+        if earlier is not None:
+            self.end(earlier, self.get_page(earlier.posted) or page, GOES_ON)
+
+    async def _post_page(self, run: Run, page: TourPage) -> None:
+        """Post a page, and end the run that says where it is."""
+        planned, begun = int(run.options["planned"]), float(run.options["begun"])
+        try:
+            message = await self.pages.render_page(run.channel, page, planned=planned, begun=begun)
+            posted = await self.pages.channel_messages.post(run.channel, message)
+        except MeshbotError as problem:
+            summary = Text("not begun: {problem}", problem=get_message(problem))
+            await self.pages.ledger.runs.finish_run(run.id, "error", summary)
+            raise
+        self._shown[posted] = page.step
+        await self.pages.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
+        summary = Text("the tour stands at {step}", step=page.step)
+        await self.pages.ledger.runs.finish_run(run.id, "done", summary)
+
+    def end(self, session: TourSession, page: TourPage, words: Text, *, news: bool = False) -> None:
         """Replace a tour by a sentence that says why it is not there any more."""
-        self._shown.pop(posted, None)
-        self._turns.pop(posted, None)
-        self.pages.channel_messages.edit(posted, self.pages.render_end(page, words), news=news)
+        self._shown.pop(session.posted, None)
+        self._turns.pop(session.posted, None)
+        message = self.pages.render_end(page, words, planned=session.planned)
+        self.pages.channel_messages.edit(session.posted, message, news=news)
 
     async def show_page(self, posted: Posted, page: TourPage) -> None:
         """Show a page, unless it was turned again while this one was read."""
-        self.note_page(posted, page)
+        self._shown[posted] = page.step
         turn = self._turns[posted] = self._turns.get(posted, 0) + 1
-        message = await self.pages.render_page(posted.channel, page)
+        session = await self.find_current(posted.channel)
+        planned, begun = (session.planned, session.begun) if session else (0, 0.0)
+        message = await self.pages.render_page(posted.channel, page, planned=planned, begun=begun)
         if self._turns.get(posted) == turn:
             self.pages.channel_messages.edit(posted, message, news=True)
 
     def handle_run_change(self, run: Run) -> None:
         """Refresh the tour in the run's channel, because a run has begun, asks or has ended."""
         if run.step != STEP:
-            self.jobs.spawn(self._refresh_after(run), f"tour of {run.id}")
+            position = parse_request_key(run.request_key)
+            step = position.step if position else ""
+            work = self.refresh(run.channel, run.id, step, may_move=not run.is_active)
+            self.jobs.spawn(work, f"tour of {run.id}")
 
-    async def _refresh_after(self, run: Run) -> None:
-        """Refresh the page that the tour shows by now.
+    async def refresh(self, channel: str, news: str, step: str, *, may_move: bool) -> None:
+        """Refresh the page that the tour of a channel shows by now, further down when it has left
+        the screen. `news` is the id of what has happened.
 
-        After a restart, that is the page where the run was begun from it.
+        After a restart, that is the page of the `step` that was begun from it.
         """
-        posted, position = await self.find_current(run.channel), parse_request_key(run.request_key)
-        if posted is None:
-            return
-        page = self.get_page(posted) or self.pages.find_page(position.step if position else "")
-        if page is not None:
-            await self.show_page(posted, page)
+        async with self._moving:
+            session = await self.find_current(channel)
+            if session is None:
+                return
+            page = self.get_page(session.posted) or self.pages.find_page(step)
+            if page is None:
+                return
+            if may_move and await self._count_below(session.posted) >= MOST_BELOW:
+                await self._move_down(session, news, page)
+                return
+        await self.show_page(session.posted, page)
+
+    async def _count_below(self, posted: Posted) -> int:
+        return await self.pages.ledger.outbox.count_below(posted)
+
+    async def _move_down(self, session: TourSession, news: str, page: TourPage) -> None:
+        """Post a tour's message anew below what was posted since."""
+        owner, channel = self.pages.ledger.replicas.owner, session.posted.channel
+        key = f"{STEP}:below:{news}"
+        new = NewRun(key, STEP, session.user, channel, owner, STEP, session.to_options())
+        await self.begin(new, page, earlier=session)

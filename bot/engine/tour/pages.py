@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.catalog import Catalog, Invocation
@@ -11,8 +13,10 @@ from bot.engine.forms.forms import Forms
 from bot.engine.runs.error_messages import get_message
 from bot.engine.world.context import ContextBuilder
 from bot.errors import MeshbotError
+from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
 from bot.knowledge.workshop import progress
 from bot.knowledge.workshop.tour import PAGES, TourPage
+from bot.knowledge.workshop.tour_plan import TourPlan, plan_tour
 from bot.language import Localizer
 from bot.ledger import Ledger
 from bot.messages import ChannelMessages, Message
@@ -44,8 +48,14 @@ class TourPages:
         """Return the page of a step, None when there is none."""
         return next((page for page in self.pages if page.step == step), None)
 
-    async def choose_first_page(self, invocation: Invocation, caller: Caller) -> TourPage:
-        """Return the page that the verdict of the step `workshop` names next.
+    def plan(self, planned: int, shown: str = "") -> TourPlan:
+        """Return the plan of that many minutes (0: the usual one), with the page that is shown."""
+        return plan_tour(self.pages, planned, shown)
+
+    async def choose_first_page(
+        self, invocation: Invocation, caller: Caller, plan: TourPlan
+    ) -> TourPage:
+        """Return the page of the plan that the verdict of the step `workshop` names next.
 
         It is the first page while the cluster does not answer.
         """
@@ -54,11 +64,16 @@ class TourPages:
             async with asyncio.timeout(READ_SECONDS):
                 verdict = await invocation.step.run(context, invocation.options)
         except TimeoutError:
-            return self.pages[0]
-        return next((page for page in self.pages if page.typed in verdict.next), self.pages[0])
+            return plan.pages[0]
+        return choose_next_page(plan, self.pages, verdict.next)
 
-    async def render_page(self, channel: str, page: TourPage) -> Message:
-        """Return a page with what the cluster and the ledger say of it now."""
+    async def render_page(
+        self, channel: str, page: TourPage, *, planned: int, begun: float
+    ) -> Message:
+        """Return a page with what the cluster and the ledger say of it now.
+
+        `planned` are the minutes of the tour's plan, and `begun` when it began (epoch seconds).
+        """
         step = self.catalog.get(page.step)
         assert step is not None  # there are only pages of known steps
         rows, reached, trouble = await self._read_rows()
@@ -67,21 +82,37 @@ class TourPages:
         content = PageContent(
             page,
             step,
-            self._get_number(page),
-            self.pages,
+            self.plan(planned, page.step),
             rows,
             trouble,
             run,
             link=await self.channel_messages.permalink(posted) if posted else "",
             options=bool(self.forms.get_questions(step)),
             reached=reached,
+            begun=begun,
+            now=time.time(),
+            kiali=await self._find_kiali_url(page) if not trouble else "",
         )
         return render_page(self.say, content, self.catalog.command)
 
-    def render_end(self, page: TourPage, words: Text) -> Message:
+    def render_end(self, page: TourPage, words: Text, *, planned: int) -> Message:
         """Return the message that replaces a tour which ended or moved; `words` is a sentence."""
-        number, command = self._get_number(page), self.catalog.command
-        return render_tour_end(self.say, number, self.pages, words, command)
+        pages = self.plan(planned, page.step).pages
+        number, command = pages.index(page) + 1, self.catalog.command
+        return render_tour_end(self.say, number, pages, words, command)
+
+    async def _find_kiali_url(self, page: TourPage) -> str:
+        """Return the URL of the page of Kiali's to look at, "" when it has no address yet."""
+        context = self.contexts.build_read_context()
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                address = await find_web_address(context, KIALI)
+        except (TimeoutError, MeshbotError):
+            return ""
+        if not page.kiali or not address.base:
+            return ""
+        namespace = context.workshop.app_namespace
+        return build_console(address).build_page_url(page.kiali, namespace)
 
     async def _read_rows(self) -> tuple[dict[str, progress.StepStatus], frozenset[str], Text]:
         """Return the live statuses by step, the steps that were done, and why these cannot be read
@@ -97,5 +128,13 @@ class TourPages:
             why = get_message(problem)
         return {}, frozenset(), why
 
-    def _get_number(self, page: TourPage) -> int:
-        return self.pages.index(page) + 1
+
+def choose_next_page(
+    plan: TourPlan, pages: Sequence[TourPage], following: Sequence[str]
+) -> TourPage:
+    """Return the page of the plan where a tour opens; `following` is what is to be typed next.
+
+    A page that the plan leaves out gives way to the next one that it has.
+    """
+    found = next((n for n, page in enumerate(pages) if page.typed in following), 0)
+    return next((page for page in pages[found:] if page in plan.pages), plan.pages[-1])

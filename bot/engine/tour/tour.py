@@ -8,16 +8,19 @@ nothing, and another process can turn the page.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.catalog import Invocation
 from bot.engine.access.policy import AccessPolicy
-from bot.engine.runs.error_messages import get_message
 from bot.engine.tour.messages import STEP, TourMessages
 from bot.engine.tour.pages import TourPages
-from bot.errors import MeshbotError, UserError
+from bot.engine.tour.session import TourSession, build_options
+from bot.errors import UserError
 from bot.knowledge.workshop.tour import TourPage
-from bot.ledger import DuplicateRequest, Ledger, NewRun, Run
+from bot.knowledge.workshop.tour_plan import get_planned_minutes
+from bot.ledger import DuplicateRequest, Ledger, NewRun
 from bot.messages import Command, Posted, Reply
 from bot.steps import Caller, Role
 from bot.text import Text
@@ -44,10 +47,10 @@ class Tour:
     async def handle_command(
         self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
     ) -> None:
-        """Carry out `workshop`, `workshop here` or `workshop off`.
+        """Carry out `workshop`, `workshop 60m`, `workshop here` or `workshop off`.
 
-        The first begins a tour or points at the present one, `here` moves it down, `off`
-        ends it.
+        The first begins a tour or points at the present one, a time or `full` gives it another
+        plan, `here` moves it down, `off` ends it.
         """
         async with self._typing:  # typed twice at once, the second finds the first one's tour
             await self._handle_command_locked(invocation, caller, asked, reply)
@@ -57,7 +60,7 @@ class Tour:
     ) -> None:
         action = getattr(invocation.options, "action", "")
         current = await self.messages.find_current(asked.channel)
-        link = await self.pages.channel_messages.permalink(current) if current else ""
+        link = await self.pages.channel_messages.permalink(current.posted) if current else ""
         if not link:  # the message was deleted
             current = None
         if current is not None and not action:
@@ -76,58 +79,43 @@ class Tour:
             await self._begin_or_move(invocation, caller, asked, current)
 
     async def _begin_or_move(
-        self, invocation: Invocation, caller: Caller, asked: Command, earlier: Posted | None
+        self, invocation: Invocation, caller: Caller, asked: Command, earlier: TourSession | None
     ) -> None:
-        page = self.messages.get_page(earlier) if earlier else None
-        page = page or await self.pages.choose_first_page(invocation, caller)
-        run = await self._enter_run(asked, STEP)
-        if run is None:
-            return
-        await self._post_page(run, asked.channel, page)
-        # After the new one is posted: if that fails, the tour stands where it was.
-        if earlier is not None:
-            self.messages.end(earlier, page, Text("the tour goes on further down."))
+        planned = get_planned_minutes(getattr(invocation.options, "action", ""))
+        planned = planned or (earlier.planned if earlier else 0)
+        plan = self.pages.plan(planned)
+        page = self.messages.get_page(earlier.posted) if earlier else None
+        page = page or await self.pages.choose_first_page(invocation, caller, plan)
+        options = build_options(planned, earlier.begun if earlier else time.time())
+        await self.messages.begin(self._build_run(asked, STEP, options), page, earlier=earlier)
 
-    async def _post_page(self, run: Run, channel: str, page: TourPage) -> None:
-        """Post the tour's message in a channel, and end the run that says so."""
-        try:
-            message = await self.pages.render_page(channel, page)
-            posted = await self.pages.channel_messages.post(channel, message)
-        except MeshbotError as problem:
-            summary = Text("not begun: {problem}", problem=get_message(problem))
-            await self.ledger.runs.finish_run(run.id, "error", summary)
-            raise
-        self.messages.note_page(posted, page)
-        await self.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
-        summary = Text("the tour stands at {step}", step=page.step)
-        await self.ledger.runs.finish_run(run.id, "done", summary)
-
-    async def _end_by_command(self, current: Posted | None, asked: Command, reply: Reply) -> None:
+    async def _end_by_command(
+        self, current: TourSession | None, asked: Command, reply: Reply
+    ) -> None:
         command, say = self.pages.catalog.command, self.pages.say
         if current is None:
             raise UserError(
                 Text("No tour stands in this channel."),
                 Text("`{command} workshop` begins one.", command=command),
             )
-        page = self.messages.get_page(current) or self.pages.pages[0]
-        await self.end_at_page(current, page, asked)
+        page = self.messages.get_page(current.posted) or self.pages.pages[0]
+        await self.end_at_page(current.posted, page, asked)
         block = build_verdict_block("done", "", f"🧭 {say(ENDED)}")
         await reply.say(build_message(say(ENDED), [block]))
 
     async def end_at_page(self, posted: Posted, page: TourPage, asked: Command) -> None:
         """End the tour, and record the end as a command of its own."""
-        run = await self._enter_run(asked, f"{STEP} off")
-        if run is None:
+        current = await self.messages.find_current(posted.channel)
+        try:
+            run = await self.ledger.runs.begin_run(self._build_run(asked, f"{STEP} off", {}))
+        except DuplicateRequest:
             return
         await self.ledger.runs.finish_run(run.id, "done", Text("the tour is ended"))
-        self.messages.end(posted, page, Text("this tour is ended."), news=True)
+        planned = current.planned if current is not None else 0
+        ended = TourSession(asked.user, posted, planned, 0.0)
+        self.messages.end(ended, page, Text("this tour is ended."), news=True)
 
-    async def _enter_run(self, asked: Command, arguments: str) -> Run | None:
-        """Enter a run of the step `workshop`; return None when the command came before."""
+    def _build_run(self, asked: Command, arguments: str, options: dict[str, Any]) -> NewRun:
+        """Return a run of the step `workshop`."""
         owner = self.ledger.replicas.owner
-        try:
-            return await self.ledger.runs.begin_run(
-                NewRun(asked.key, STEP, asked.user, asked.channel, owner, arguments)
-            )
-        except DuplicateRequest:
-            return None
+        return NewRun(asked.key, STEP, asked.user, asked.channel, owner, arguments, options)

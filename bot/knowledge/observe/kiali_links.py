@@ -4,7 +4,9 @@ Istio 1.30)."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlencode
 
 from bot.kinds import Kind
@@ -90,6 +92,16 @@ class Console:
     def config_url(self, namespace: str) -> str:
         """Return the URL of a namespace's Istio objects."""
         return self.build_url("/istio", namespaces=namespace)
+
+    def build_page_url(self, page: str, namespace: str) -> str:
+        """Return the URL of a page by name: overview, graph, workloads, config or mesh."""
+        pages: dict[str, Callable[[], str]] = {
+            "graph": partial(self.graph_url, namespace),
+            "workloads": partial(self.workloads_url, namespace),
+            "config": partial(self.config_url, namespace),
+            "mesh": self.mesh_url,
+        }
+        return pages.get(page, self.overview_url)()
 
     def object_url(self, namespace: str, kind: Kind, name: str) -> str:
         """Return the URL of one Istio or Gateway API object."""
