@@ -44,7 +44,7 @@ async def run(context: Context, options: WaypointOptions) -> Verdict:
         return verdict
     done = await waypoints.apply_waypoint(context, now)
     if missing := await waypoints.wait_until_programmed(context):
-        words = Text("the waypoint is applied, but not programmed.")
+        words = Text("the waypoint is applied, but nothing can pass it yet.")
         return Verdict(
             State.NOT_YET,
             words,

@@ -8,6 +8,7 @@ from bot.kinds import GATEWAY, POD, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 
 PLACE = "istio.io/use-waypoint-namespace"
+FOR = "istio.io/waypoint-for"
 
 
 def get_waypoint_name(state: NamespaceState, service: str) -> str:
@@ -34,10 +35,23 @@ def find_waypoint(state: NamespaceState, name: str) -> Object | None:
     )
 
 
+def find_traffic_holder(state: NamespaceState, gateway: Object) -> Object | None:
+    """Return what says which addresses a waypoint is for: it itself, else its GatewayClass."""
+    made = state.shared.gateway_classes.get(str(gateway["spec"].get("gatewayClassName", "")))
+    return next((h for h in (gateway, made) if h is not None and FOR in get_labels(h)), None)
+
+
+def serves_services(state: NamespaceState, gateway: Object) -> bool:
+    """Tell whether a waypoint is for Services, as it is unless a label says otherwise."""
+    holder = find_traffic_holder(state, gateway)
+    return holder is None or get_labels(holder)[FOR] in ("service", "all")
+
+
 def is_bound(state: NamespaceState, service: str) -> bool:
-    """Tell whether a Service names a waypoint that is there."""
+    """Tell whether a Service names a waypoint that is there, and is for Services."""
     name = get_waypoint_name(state, service)
-    return bool(name) and find_waypoint(state, name) is not None
+    waypoint = find_waypoint(state, name) if name else None
+    return waypoint is not None and serves_services(state, waypoint)
 
 
 def find_waypoint_pod(state: NamespaceState, service: str) -> Object | None:

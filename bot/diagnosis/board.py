@@ -211,7 +211,7 @@ def check_waypoint(state: NamespaceState) -> tuple[bool, Text]:
     used = (
         Text("used by {services}", services=Listed(bound, "comma"))
         if bound
-        else Text("the namespace is not enrolled")
+        else Text("no Service uses it")
     )
     return ready and bool(bound), join("semicolon", words, used or EMPTY)
 

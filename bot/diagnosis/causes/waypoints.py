@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.diagnosis.binding import find_waypoint, get_waypoint_name, is_bound
+from bot.diagnosis.binding import (
+    FOR,
+    find_traffic_holder,
+    find_waypoint,
+    find_waypoint_pod,
+    get_waypoint_name,
+    is_bound,
+    serves_services,
+)
 from bot.diagnosis.facts import describe, list_words, show_field, show_label
 from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, list_edge_gateways
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
@@ -14,8 +22,6 @@ from bot.diagnosis.state import APPS, USE_WAYPOINT, NamespaceState, get_age
 from bot.kinds import DEPLOYMENT, GATEWAY, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
-
-FOR = "istio.io/waypoint-for"
 
 
 def find_missing(state: NamespaceState) -> Iterator[Finding]:
@@ -85,17 +91,22 @@ def show_binding(state: NamespaceState, service: str) -> list[Text]:
     """Return what istiod wrote about a Service's waypoint (Istio 1.30; 1.23 writes nothing)."""
     for condition in (state.services[service].get("status") or {}).get("conditions") or []:
         if condition.get("type") == "istio.io/WaypointBound":
-            return [verbatim(f"Service {service}: WaypointBound={condition.get('status')}")]
+            words = f"WaypointBound={condition.get('status')} {condition.get('reason', '')}"
+            return [verbatim(f"Service {service}: {words.strip()}")]
     return []
 
 
 def find_for_mismatch(state: NamespaceState) -> Iterator[Finding]:
     """Yield waypoints that are for other addresses than those that callers use."""
     for gateway in state.waypoints:
-        told = get_labels(gateway).get(FOR)
-        if told is None or told in ("service", "all"):
+        holder = find_traffic_holder(state, gateway)
+        if holder is None or serves_services(state, gateway):
             continue
-        name = get_name(gateway)
+        name, told = get_name(gateway), get_labels(holder)[FOR]
+        what, place = (
+            ("gateway", f" -n {state.namespace}") if holder is gateway else ("gatewayclass", "")
+        )
+        asked = [s for s in APPS if s in state.services and get_waypoint_name(state, s) == name]
         yield Finding(
             Text(
                 "Waypoint {name} is for {address}, and callers ask Services: their requests pass "
@@ -103,8 +114,11 @@ def find_for_mismatch(state: NamespaceState) -> Iterator[Finding]:
                 name=name,
                 address=told,
             ),
-            (show_label(gateway, FOR),),
-            Fix(line=f"kubectl label gateway {name} -n {state.namespace} {FOR}-"),
+            (
+                show_label(holder, FOR),
+                *(line for s in asked[:1] for line in show_binding(state, s)),
+            ),
+            Fix(line=f"kubectl label {what} {get_name(holder)}{place} {FOR}-"),
             frozenset({f"Gateway/{name}"}),
         )
 
@@ -165,7 +179,7 @@ def find_ingress_bypass(state: NamespaceState) -> Iterator[Finding]:
 
 def find_double_edges(state: NamespaceState) -> Iterator[Finding]:
     """Yield that ztunnel and the waypoint both report the same call."""
-    if any(is_bound(state, service) for service in APPS) and state.captured:
+    if any(find_waypoint_pod(state, service) for service in APPS) and state.captured:
         yield Finding(
             Text("Calls are drawn twice: ztunnel and the waypoint both report them."),
             (
@@ -219,6 +233,7 @@ CAUSES = (
         "Take the label off",
         find_for_mismatch,
         ("waypoint",),
+        ("l7-rule-without-waypoint",),
         gravity=3,
     ),
     Cause(
@@ -229,7 +244,7 @@ CAUSES = (
         "`/mesh waypoint`",
         find_unready,
         ("waypoint",),
-        ("fault-in-force",),
+        ("fault-in-force", "old-rules-in-ambient"),
         gravity=1,
         source="measured: istiod keeps a waypoint bound while its Deployment has no pod",
         needs=(DEPLOYMENT,),

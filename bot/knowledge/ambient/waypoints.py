@@ -85,29 +85,34 @@ async def apply_waypoint(context: Context, now: Snapshot) -> list[Text]:
 
 async def wait_until_programmed(context: Context) -> Text:
     """Wait until istiod has programmed the waypoint and its pod is ready; return "" or what is
-    missing.
+    missing. For a Deployment that wants no pods nothing is waited: the Gateway stays programmed.
     """
     context.progress.say(
         Text("waiting for the waypoint; after an upgrade of istiod that takes ten seconds more")
     )
-    last = EMPTY
+    last, empty = EMPTY, False
 
     def ready(gateways: list[Object], deployments: list[Object]) -> bool:
-        nonlocal last
+        nonlocal last, empty
         waypoint: Object = next((g for g in gateways if get_name(g) == NAME), {"metadata": {}})
         condition = get_condition(waypoint, "Programmed")
         programmed = condition.get("status") == "True"
-        available = any(get_name(d) == NAME and is_ready(d) for d in deployments)
+        made = next((d for d in deployments if get_name(d) == NAME), None)
+        empty = made is not None and made["spec"].get("replicas", 1) == 0
+        available = made is not None and is_ready(made)
         message = condition.get("message")
         last = verbatim(str(message)) if message else Text("istiod has not taken it up yet")
         if programmed and not available:
             last = Text("its Deployment is not available yet")
+        if empty:
+            last = Text("its Deployment is scaled to 0")
+            return True
         context.progress.say(Text("waypoint: {missing}", missing=last))
         return programmed and available
 
     limit, app = context.workshop.readiness_timeout, context.workshop.app_namespace
     programmed = await wait_until(context, app, limit, (GATEWAY, DEPLOYMENT), ready)
-    return EMPTY if programmed else last
+    return EMPTY if programmed and not empty else last
 
 
 def has_bound_condition(context: Context) -> bool:

@@ -56,6 +56,8 @@ class GatewayStatus:
     lines: tuple[Text, ...]
     causes: tuple[Text, ...]
     lagging: tuple[Part, ...] = ()
+    empty: bool = False
+    """Its Deployment wants no pods, and nothing is to be waited for."""
 
 
 async def wait_until_programmed(context: Context) -> GatewayStatus:
@@ -68,7 +70,7 @@ async def wait_until_programmed(context: Context) -> GatewayStatus:
     async with context.cluster.follow(namespace, GATEWAY, HTTP_ROUTE, *FOLLOWED_KINDS) as view:
         try:
             async with asyncio.timeout(seconds):
-                while (status := show_gateway_progress(context, view)).causes:
+                while (status := show_gateway_progress(context, view)).causes and not status.empty:
                     await wait_for_change(context, view)
         except TimeoutError:
             return status
@@ -92,14 +94,17 @@ def judge_gateway(
     programmed = get_condition(gateway, "Programmed") if gateway else {}
     attached = count_attached_routes(gateway)
     lagging = tuple(part for part in pods if not part.done)
+    # The Gateway stays programmed when its pods are gone.
+    empty = [Text("{name} is scaled to 0 pods", name=part.name) for part in pods if not part.wanted]
     causes = (
         *([] if programmed.get("status") == "True" else [explain_not_programmed(programmed)]),
         *list_route_refusals(route),
         *([] if attached else [Text("no route is attached to the Gateway")]),
         *describe_lagging_parts(lagging),
+        *empty,
     )
     if causes:
-        return GatewayStatus((), causes, lagging)
+        return GatewayStatus((), causes, lagging, bool(empty))
     message = str(programmed.get("message"))
     lines = (
         Text("Gateway {name} is programmed: {message}", name=NAME, message=message),

@@ -21,6 +21,8 @@ LONGEST_PAUSE = 1.0
 """Longest pause in seconds between two questions."""
 PROXY_PREFIX = "error trying to reach service: "
 """What the API server's proxy puts before the reason (Kubernetes 1.32 to 1.36)."""
+_NO_ENDPOINTS = "no endpoints available"
+"""What it says of a Service without a ready pod."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def explain_silence(what: str, heard: PollResult) -> Text:
     """Return why a Service does not answer as it should, as a sentence without its full stop."""
     if heard.unread:
         return heard.why
+    if heard.answer is None and _NO_ENDPOINTS in str(heard.why):
+        return Text("nothing answers for {what}: it has no ready pod", what=what)
     if heard.answer is None:
         return Text(
             "Kubernetes calls the pods of {what} ready, but nothing answers there: {why}",

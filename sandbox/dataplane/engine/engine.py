@@ -8,6 +8,7 @@ reports of the proxies. All is computed at once, in simulated time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sandbox.cluster.contract import Object
@@ -60,9 +61,7 @@ class MeshEngine:
         if address is None:
             reply = self._send_by_source(source, hop)
         else:
-            # A sidecar lets that pass through, without mutual TLS.
-            told = "DISABLE" if source.kind == "sidecar" else ""
-            reply = self._send_to_pod(source, address, Arrival(None, hop, told))
+            reply = self._send_by_address(source, address, hop)
         return Reply(hop.until, failure="timeout") if reply.end > hop.until else reply
 
     def _send_by_source(self, source: Workload, hop: Hop) -> Reply:
@@ -75,6 +74,17 @@ class MeshEngine:
         if source.captured:
             return self._send_by_ztunnel(source, service, hop)
         return self._send_plain(source, service, hop)
+
+    def _send_by_address(self, source: Workload, address: Endpoint, hop: Hop) -> Reply:
+        """Send to a pod's own address: through its waypoint, where one is for workloads."""
+        waypoint = None
+        if source.captured and address.pod is not None:
+            waypoint = hop.context.around.pushed.find_workload_waypoint(address.pod)
+        if waypoint is not None:
+            return self._send_to_waypoint(source, waypoint, address, hop)
+        # A sidecar lets that pass through, without mutual TLS.
+        told = "DISABLE" if source.kind == "sidecar" else ""
+        return self._send_to_pod(source, address, Arrival(None, hop, told))
 
     def _send_by_ztunnel(self, source: Workload, service: Object, hop: Hop) -> Reply:
         around = hop.context.around
@@ -98,52 +108,40 @@ class MeshEngine:
         return self._send_to_pod(source, chosen, Arrival(service, hop))
 
     def _send_to_waypoint(
-        self, source: Workload, waypoint: Place, service: Object, hop: Hop
+        self, source: Workload, waypoint: Place, asked: Object | Endpoint, hop: Hop
     ) -> Reply:
-        """Send through one of the waypoint's pods, which sees HTTP; the source's ztunnel counts
-        the connection to it.
+        """Send through one of the waypoint's pods, which sees HTTP, for a Service or a pod that was
+        asked; the source's ztunnel counts the connection to it.
         """
-        around = hop.context.around
-        place = around.live.services.get(waypoint)
-        pods = around.live.list_endpoints(place, _HBONE_PORT) if place else ()
-        there = [around.get_workload(e.pod) for e in pods if e.pod is not None]
-        if not there:
-            return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="reset")
-        proxy = hop.context.chance.choice(there)
-        if not _gets_through(hop, source, proxy, _HBONE_PORT):
-            return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
+        proxy = _reach_waypoint(source, waypoint, hop)
+        if isinstance(proxy, Reply):
+            return proxy
         onward = hop.starting_at(hop.now + hop.context.draw_delay(_NETWORK_MS))
-        # The connection leads to the waypoint; the request is for the Service still, by its full
-        # name.
-        onward = onward.with_call(
-            replace(hop.call, host=get_hostname(service), headers=_add_host_header(hop.call))
-        )
-        reply = self._send_by_envoy(proxy, source, onward)
-        if source.captured:
-            report_connection(
-                "source",
-                Parties(source, proxy, build_service_labels(service), "mutual_tls"),
-                hop,
-                reply,
+        address = asked if isinstance(asked, Endpoint) else None
+        service = None if isinstance(asked, Endpoint) else asked
+        if service is not None:
+            # The connection leads to the waypoint; the request is for the Service still, by its
+            # full name.
+            onward = onward.with_call(
+                replace(hop.call, host=get_hostname(service), headers=_add_host_header(hop.call))
             )
+        reply = self._send_by_envoy(proxy, source, onward, address)
+        if source.captured:
+            parties = Parties(source, proxy, build_service_labels(service), "mutual_tls")
+            report_connection("source", parties, hop, reply)
         return replace(reply, flags="-")
 
     # through an Envoy
 
-    def _send_by_envoy(self, proxy: Workload, source: Workload, hop: Hop) -> Reply:
+    def _send_by_envoy(
+        self, proxy: Workload, source: Workload, hop: Hop, address: Endpoint | None = None
+    ) -> Reply:
         """Send through a sidecar on its way out, a gateway or a waypoint; the source of the
-        first two is the proxy.
+        first two is the proxy. To an `address`, a pod's own, no route leads.
         """
-        context, call = hop.context, hop.call
-        span = continue_trace(call, get_span_reporting(proxy, context), context.chance)
-        path = f"{call.path}?{call.query}" if call.query else call.path
-        # Inside the mesh a Service is known by the address called; a gateway has only the Host
-        # header.
-        host = call.authority if proxy.kind == "gateway" else call.host
-        request = ProxyRequest(host, call.port, call.method, path, span.call.headers)
-        decision = route_request(
-            context.around.pushed, proxy.proxy, request, random=context.chance.random
-        )
+        context = hop.context
+        span = continue_trace(hop.call, get_span_reporting(proxy, context), context.chance)
+        decision = _decide(proxy, hop, span.call.headers, address)
         if decision.refused or decision.unknown_host:
             return Reply(hop.now + context.draw_delay(ENVOY_MS), failure="refused")
         passage = ProxiedRequest(proxy, source, decision, span)
@@ -193,9 +191,11 @@ class MeshEngine:
             # What passes through is sent as it came, without mutual TLS.
             asked = around.live.find_service(hop.call.host, proxy.namespace)
             return self._send_to_pod(proxy, endpoint, Arrival(asked, hop, "DISABLE"))
-        if endpoint.pod is None or service is None:
+        if endpoint.pod is None:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
         passage.target, passage.port = around.get_workload(endpoint.pod), endpoint.port
+        if service is None:
+            return self._send_to_pod(proxy, endpoint, Arrival(None, hop))
         waypoint = around.pushed.find_waypoint(service)
         if (
             waypoint is not None
@@ -243,6 +243,36 @@ class MeshEngine:
         return self.receiver.receive_request(
             None, target, port, Arrival(find_oldest_service(hop.context, target, port), hop)
         )
+
+
+def _decide(
+    proxy: Workload, hop: Hop, headers: Mapping[str, str], address: Endpoint | None
+) -> Decision:
+    """Return what an Envoy does with a request; one to a pod's own `address` goes there."""
+    context, call = hop.context, hop.call
+    path = f"{call.path}?{call.query}" if call.query else call.path
+    # Inside the mesh a Service is known by the address called; a gateway has only the Host header.
+    host = call.authority if proxy.kind == "gateway" else call.host
+    request = ProxyRequest(host, call.port, call.method, path, headers)
+    if address is not None:
+        return Decision(request, endpoints=(address,))
+    return route_request(context.around.pushed, proxy.proxy, request, random=context.chance.random)
+
+
+def _reach_waypoint(source: Workload, waypoint: Place, hop: Hop) -> Workload | Reply:
+    """Return a pod of the waypoint, or what its client gets where none can be reached: without a
+    ready pod, ztunnel closes the connection that it took from the client.
+    """
+    around = hop.context.around
+    place = around.live.services.get(waypoint)
+    pods = around.live.list_endpoints(place, _HBONE_PORT) if place else ()
+    there = [around.get_workload(e.pod) for e in pods if e.pod is not None]
+    if not there:
+        return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="reset")
+    proxy = hop.context.chance.choice(there)
+    if not _gets_through(hop, source, proxy, _HBONE_PORT):
+        return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
+    return proxy
 
 
 def _gets_through(hop: Hop, source: Workload, target: Workload, port: int) -> bool:

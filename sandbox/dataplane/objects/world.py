@@ -15,6 +15,7 @@ from typing import Any
 from sandbox.cluster.contract import Object, Ref
 from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.dataplane.objects.pods import Proxy, get_labels
+from sandbox.istio.istiod.services import get_traffic_type
 from sandbox.releases import NEWEST, find_release
 from sandbox.releases.model import RoutingTraits
 
@@ -30,6 +31,7 @@ FOLLOWED: Mapping[str, Ref] = {
     "destination_rules": Ref("networking.istio.io", "destinationrules"),
     "istio_gateways": Ref("networking.istio.io", "gateways"),
     "gateways": Ref("gateway.networking.k8s.io", "gateways"),
+    "gateway_classes": Ref("gateway.networking.k8s.io", "gatewayclasses"),
     "http_routes": Ref("gateway.networking.k8s.io", "httproutes"),
     "sidecars": Ref("networking.istio.io", "sidecars"),
     "grants": Ref("gateway.networking.k8s.io", "referencegrants"),
@@ -73,6 +75,7 @@ class World:
     destination_rules: Objects = field(default_factory=dict)
     istio_gateways: Objects = field(default_factory=dict)
     gateways: Objects = field(default_factory=dict)
+    gateway_classes: Objects = field(default_factory=dict)
     http_routes: Objects = field(default_factory=dict)
     sidecars: Objects = field(default_factory=dict)
     grants: Objects = field(default_factory=dict)
@@ -164,24 +167,30 @@ class World:
         """Return the waypoint that captured clients' traffic to a Service goes through: asked
         for by label, and programmed.
         """
-        meta = service["metadata"]
-        own = get_labels(service)
-        # A waypoint's own Service has no waypoint before it.
+        return self._find_waypoint_for(service, "service")
+
+    def find_workload_waypoint(self, pod: Object) -> Place | None:
+        """Return the waypoint that captured clients' traffic to a pod's address goes through."""
+        return self._find_waypoint_for(pod, "workload")
+
+    def _find_waypoint_for(self, asked: Object, kind: str) -> Place | None:
+        own, namespace = get_labels(asked), asked["metadata"]["namespace"]
+        # A waypoint has no waypoint before it.
         if own.get("gateway.istio.io/managed") == "istio.io-mesh-controller":
             return None
-        source = own if _USE in own else get_labels(self.namespaces.get(("", meta["namespace"])))
-        place = (source.get(f"{_USE}-namespace", meta["namespace"]), source.get(_USE, "none"))
-        return place if self._is_service_waypoint(place, meta["namespace"]) else None
+        source = own if _USE in own else get_labels(self.namespaces.get(("", namespace)))
+        place = (source.get(f"{_USE}-namespace", namespace), source.get(_USE, "none"))
+        return place if self._is_waypoint_for(place, namespace, kind) else None
 
-    def _is_service_waypoint(self, place: Place, namespace: str) -> bool:
+    def _is_waypoint_for(self, place: Place, namespace: str, kind: str) -> bool:
         gateway = self.gateways.get(place)
         if gateway is None or gateway["spec"].get("gatewayClassName") != "istio-waypoint":
             return False
-        wanted = get_labels(gateway).get("istio.io/waypoint-for", "service")
+        # It keeps its address when its pods are gone: then nothing passes.
         there = bool((gateway.get("status") or {}).get("addresses"))
         return (
             there
-            and wanted in ("service", "all")
+            and get_traffic_type(gateway, self.gateway_classes) in (kind, "all")
             and any(
                 admits_namespace(self, listener, place[0], namespace)
                 for listener in gateway["spec"].get("listeners") or []

@@ -54,7 +54,9 @@ def build_gateway_status(
         ),
         "listeners": listeners,
     }
-    return status | ({"addresses": addresses} if addresses else {})
+    # Once there, an address is never taken away (Istio's source).
+    kept = addresses or old.get("addresses")
+    return status | ({"addresses": kept} if kept else {})
 
 
 def _build_accepted_condition(backing: GatewayState) -> Object:

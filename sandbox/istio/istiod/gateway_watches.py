@@ -37,6 +37,7 @@ class GatewayWatches:
     def __init__(self, client: Client, queue: WorkQueue[WorkKey], *, ambient: bool) -> None:
         self._client, self._queue, self._ambient = client, queue, ambient
         self.owners: dict[tuple[str, str], WorkKey] = {}
+        self._served: set[str] = set()
         self.classes = self._make_informer(CLASSES, self._handle_class_change)
         self.gateways = self._make_informer(GATEWAYS, self._handle_gateway_change)
         self.routes = self._make_informer(ROUTES, self._handle_route_change)
@@ -79,8 +80,21 @@ class GatewayWatches:
                 )
             )
 
-    def has_ready_endpoint(self, service: str, namespace: str) -> bool:
-        """Tell whether anything is ready behind a Service."""
+    def has_served(self, service: str, namespace: str) -> bool:
+        """Tell whether anything is ready behind a Service, or was since this istiod started.
+
+        istiod does not look again when the last endpoint goes: a Gateway whose pods are gone stays
+        Programmed (measured on both releases).
+        """
+        live = self.services.get((namespace, service))
+        if live is None:
+            return False
+        uid = live["metadata"].get("uid", "")
+        if self._has_ready_endpoint(service, namespace):
+            self._served.add(uid)
+        return uid in self._served
+
+    def _has_ready_endpoint(self, service: str, namespace: str) -> bool:
         return any(
             (endpoint.get("conditions") or {}).get("ready")
             for piece in self.slices.list_by_index("namespace", namespace)
@@ -90,6 +104,8 @@ class GatewayWatches:
 
     def _handle_class_change(self, before: Object | None, after: Object | None) -> None:
         self._queue.add(WorkKey("class", "", (after or before or {})["metadata"]["name"]))
+        # A class may say what its waypoints are for.
+        self._enqueue_services()
 
     def _handle_grant_change(self, before: Object | None, after: Object | None) -> None:
         self._queue.add(*self._list_route_keys())
@@ -100,7 +116,12 @@ class GatewayWatches:
         self._queue.add(
             *(key for key in self._list_route_keys() if self._has_parent_gateway(key, meta["name"]))
         )
-        self.enqueue_namespace_services(meta["namespace"])
+        # Services of other namespaces may use a waypoint as well.
+        self._enqueue_services()
+
+    def _enqueue_services(self) -> None:
+        if self._ambient:
+            self._queue.add(*(WorkKey("service", *key) for key in self.services.objects))
 
     def _has_parent_gateway(self, route: WorkKey, gateway: str) -> bool:
         live = self.routes.get((route.namespace, route.name))

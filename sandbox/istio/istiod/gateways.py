@@ -150,7 +150,7 @@ class GatewayController:
         backing = GatewayState(
             host,
             self.watches.services.get((namespace, name)),
-            self.watches.has_ready_endpoint(name, namespace),
+            self.watches.has_served(name, namespace),
         )
         backing.attached = count_attached_routes(
             gateway, self.watches.routes.objects, self._build_route_context()
@@ -201,11 +201,11 @@ class GatewayController:
         tells = mesh.identity.ambient and mesh.identity.facts.waypoint_conditions
         if service is None or not tells:
             return
-        waypoint = services.find_waypoint(service, self._namespaces.get(("", key.namespace)))
-        gateway = self.watches.gateways.get(waypoint) if waypoint else None
-        patch = services.build_bound_patch(
-            service, waypoint, gateway, self._clock.format_timestamp()
+        around = services.WaypointSurroundings(
+            self.watches.gateways.objects, self.watches.classes.objects, self._namespaces.objects
         )
+        wanted = services.build_bound_condition(service, around)
+        patch = services.build_bound_patch(service, wanted, self._clock.format_timestamp())
         if patch is not None:
             await self._services_writer.apply(patch, subresource="status")
 

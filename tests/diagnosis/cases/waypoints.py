@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.kinds import DEPLOYMENT, GATEWAY, SERVICE
+from bot.kinds import DEPLOYMENT, GATEWAY, GATEWAY_CLASS, SERVICE
 from bot.knowledge.objects.workloads import get_name
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cases.rules import fault, route
@@ -63,6 +63,23 @@ def for_workloads(cluster: Cluster) -> None:
     cluster.get(GATEWAY, "waypoint")["metadata"]["labels"] = {"istio.io/waypoint-for": "workload"}
 
 
+@CASES.names("waypoint-for-mismatch", Mode.WAYPOINT)
+@CASES.spares("l7-rule-without-waypoint", Mode.WAYPOINT, instead="waypoint-for-mismatch")
+def class_for_nothing(cluster: Cluster) -> None:
+    """The class says it for all of its waypoints; the rule that nobody obeys is a consequence."""
+    cluster.get(GATEWAY_CLASS, "istio-waypoint")["metadata"]["labels"] = {
+        "istio.io/waypoint-for": "none"
+    }
+    route(cluster, "reviews")
+
+
+@CASES.spares("waypoint-for-mismatch", Mode.WAYPOINT)
+def label_over_class(cluster: Cluster) -> None:
+    """The Gateway's own label goes before that of its class."""
+    class_for_nothing(cluster)
+    cluster.get(GATEWAY, "waypoint")["metadata"]["labels"] = {"istio.io/waypoint-for": "service"}
+
+
 @CASES.spares("waypoint-for-mismatch", Mode.WAYPOINT)
 def for_all(cluster: Cluster) -> None:
     """`all` has Services among them."""
@@ -71,6 +88,7 @@ def for_all(cluster: Cluster) -> None:
 
 @CASES.names("waypoint-not-ready", Mode.WAYPOINT)
 @CASES.spares("service-selects-no-pods", Mode.WAYPOINT, instead="waypoint-not-ready")
+@CASES.spares("double-edges", Mode.WAYPOINT, instead="waypoint-not-ready")
 def waypoint_scaled_to_zero(cluster: Cluster) -> None:
     """Its status still says Programmed."""
     cluster.scale_to_zero("waypoint")

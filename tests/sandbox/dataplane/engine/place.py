@@ -174,7 +174,7 @@ class Place:
         gateway["status"] = {"addresses": [{"value": f"{name}.bookinfo"}]}
         _, deployment, service = GatewayRenderer(gateway, controller, self._mesh).build_objects()
         pod = running(deployment, 100 + waypoint)
-        return [*objects, service, pod]
+        return [*objects, service, *([] if deployment["metadata"]["name"] in self.gone else [pod])]
 
     def context(self) -> RequestContext:
         """A new request's context."""

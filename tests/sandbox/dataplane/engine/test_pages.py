@@ -7,6 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from sandbox.cluster.contract import Object
+from sandbox.dataplane.engine.messages import Call
+from sandbox.dataplane.engine.request_context import Hop
+from sandbox.dataplane.objects.world import Endpoint
 from tests.sandbox.dataplane.engine.place import Place, rules, versions
 from tests.sandbox.dataplane.routes.stages import (
     FOR_JASON,
@@ -247,6 +251,61 @@ def test_tries_are_used_up() -> None:
         place.total(reporter="destination", response_flags="UF", destination_service_name="reviews")
         == 6
     )
+
+
+def test_nothing_passes_a_waypoint_without_pods() -> None:
+    """It is bound all the same: what captured pods ask of Services is cut off; the gateway, which
+    goes past the waypoint, still gets the page's frame."""
+    place = Place(mode="ambient", waypoint=True, gone=("waypoint",))
+    page = place.page()
+    assert (page.status, page.version) == (200, "")
+    assert "Error fetching product details" in page.text
+    caller = find_pod(place, "productpage")
+    reply = place.engine.send_from_pod(
+        place.around.get_workload(caller),
+        Hop(place.context(), Call("reviews", 9080, "/reviews/0"), place.now),
+    )
+    assert reply.failure == "reset"
+
+
+@pytest.mark.parametrize(
+    ("kind", "gone", "passed", "failure"),
+    [
+        ("workload", (), 1, ""),
+        ("all", (), 1, ""),
+        ("service", (), 0, ""),
+        ("workload", ("waypoint",), 0, "reset"),
+    ],
+)
+def test_a_waypoint_for_workloads_has_what_goes_to_pods(
+    kind: str, gone: tuple[str, ...], passed: int, failure: str
+) -> None:
+    """A pod's own address is asked through a waypoint that is for workloads."""
+    place = Place(mode="ambient", waypoint=True, gone=gone)
+    world = place.around.pushed
+    waypoint = world.gateways["bookinfo", "waypoint"]
+    waypoint["metadata"]["labels"] = {"istio.io/waypoint-for": kind}
+    target = find_pod(place, "reviews-v1")
+    address = Endpoint(target["status"]["podIP"], 9080, target)
+    context = place.context()
+    reply = place.engine.send_from_pod(
+        place.around.get_workload(find_pod(place, "productpage")),
+        Hop(context, Call(address.address, 9080, "/reviews/0"), place.now),
+        address,
+    )
+    context.publish_reports(place.telemetry, place.logs)
+    assert (reply.failure, reply.status) == (failure, 0 if failure else 200)
+    seen = place.total(reporter="waypoint", destination_workload="reviews-v1")
+    assert seen == passed
+    services = {"workload": 0, "service": 1, "all": 1}[kind]
+    place.ask()
+    more = place.total(reporter="waypoint", destination_workload="details-v1")
+    assert more == (0 if gone else services)
+
+
+def find_pod(place: Place, name: str) -> Object:
+    """A pod by the beginning of its name."""
+    return next(p for (_, pod), p in place.around.live.pods.items() if pod.startswith(name))
 
 
 def test_a_waypoint_that_is_gone_is_not_waited_for() -> None:
