@@ -156,10 +156,9 @@ class KialiTraits:
     configured_components: tuple[tuple[str, bool], ...]
     """(app label, whether core) of what `/istio/status` looks for; empty where Kiali discovers it
     itself."""
-    empty_subset: str
-    """Severity of KIA0203; empty where it was not reported."""
-    strange_class: bool
-    """KIA1504 for Gateways of a class that is not in Kiali's configuration."""
+    gateway_classes: frozenset[str]
+    """The classes of Gateways that it knows (KIA1504 for others); empty where it takes those of the
+    cluster."""
     mesh_min_tls: str
     namespace_tls: str
     """What a namespace's mTLS status is called without a PeerAuthentication."""

@@ -151,5 +151,5 @@ async def test_without_prometheus_kiali_is_not_done(stage: Stage) -> None:
     """Kiali itself says what it misses, and the step that brings it is offered."""
     await stage.type("/mesh install")
     said = words(await stage.type("/mesh kiali -> not yet"))
-    assert "Kiali calls prometheus" in said
+    assert "Kiali does not reach Prometheus" in said
     assert "/mesh addons prometheus" in said

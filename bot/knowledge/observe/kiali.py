@@ -58,6 +58,12 @@ async def read_stated_version(context: Context) -> str:
     return str((await call_api(context, "/status"))["status"].get("Kiali version", ""))
 
 
+async def list_external_services(context: Context) -> frozenset[str]:
+    """Return the programs that Kiali reaches, such as `Prometheus`: those whose version it read."""
+    answer = await call_api(context, "/status")
+    return frozenset(str(each.get("name")) for each in answer.get("externalServices") or ())
+
+
 async def list_components(context: Context) -> list[Component]:
     """Return istiod and the add-ons as Kiali reaches them, without those switched off in it."""
     answer = await call_api(context, "/istio/status")

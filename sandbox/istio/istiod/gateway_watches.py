@@ -90,17 +90,9 @@ class GatewayWatches:
         if live is None:
             return False
         uid = live["metadata"].get("uid", "")
-        if self._has_ready_endpoint(service, namespace):
+        if has_ready_endpoint(self.slices, service, namespace):
             self._served.add(uid)
         return uid in self._served
-
-    def _has_ready_endpoint(self, service: str, namespace: str) -> bool:
-        return any(
-            (endpoint.get("conditions") or {}).get("ready")
-            for piece in self.slices.list_by_index("namespace", namespace)
-            if labels_of(piece).get(_SERVICE_LABEL) == service
-            for endpoint in piece.get("endpoints") or []
-        )
 
     def _handle_class_change(self, before: Object | None, after: Object | None) -> None:
         self._queue.add(WorkKey("class", "", (after or before or {})["metadata"]["name"]))
@@ -114,7 +106,11 @@ class GatewayWatches:
         meta = (after or before or {})["metadata"]
         self._queue.add(WorkKey("gateway", meta["namespace"], meta["name"]))
         self._queue.add(
-            *(key for key in self._list_route_keys() if self._has_parent_gateway(key, meta["name"]))
+            *(
+                key
+                for key in self._list_route_keys()
+                if names_gateway(self.routes.get((key.namespace, key.name)), meta["name"])
+            )
         )
         # Services of other namespaces may use a waypoint as well.
         self._enqueue_services()
@@ -122,12 +118,6 @@ class GatewayWatches:
     def _enqueue_services(self) -> None:
         if self._ambient:
             self._queue.add(*(WorkKey("service", *key) for key in self.services.objects))
-
-    def _has_parent_gateway(self, route: WorkKey, gateway: str) -> bool:
-        live = self.routes.get((route.namespace, route.name))
-        return live is not None and any(
-            p["name"] == gateway for p in live["spec"].get("parentRefs") or []
-        )
 
     def _handle_route_change(self, before: Object | None, after: Object | None) -> None:
         route = after or before or {}
@@ -167,3 +157,20 @@ class GatewayWatches:
 
     def _list_route_keys(self) -> list[WorkKey]:
         return [WorkKey("route", *key) for key in self.routes.objects]
+
+
+def has_ready_endpoint(slices: Informer, service: str, namespace: str) -> bool:
+    """Tell whether anything is ready behind a Service."""
+    return any(
+        (endpoint.get("conditions") or {}).get("ready")
+        for piece in slices.list_by_index("namespace", namespace)
+        if labels_of(piece).get(_SERVICE_LABEL) == service
+        for endpoint in piece.get("endpoints") or []
+    )
+
+
+def names_gateway(route: Object | None, gateway: str) -> bool:
+    """Tell whether an HTTPRoute has a parent of that name."""
+    return route is not None and any(
+        parent["name"] == gateway for parent in route["spec"].get("parentRefs") or []
+    )

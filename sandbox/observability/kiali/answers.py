@@ -45,7 +45,7 @@ class KialiApi:
         simple: dict[str, Callable[[], Awaitable[object]]] = {
             "/status": lambda: status.build_status(moment, self._state.around),
             "/istio/status": lambda: status.list_components(moment, self._state.around),
-            "/mesh/tls": lambda: status.build_mesh_tls(moment, self._state.around.client),
+            "/mesh/tls": lambda: _return_value(status.build_mesh_tls(moment)),
             "/namespaces": lambda: _return_value(status.list_namespaces(moment)),
             "/tracing": lambda: _return_value(status.build_tracing_info(moment)),
             "/auth/info": lambda: _return_value(
@@ -89,10 +89,10 @@ class KialiApi:
                 moment, names, [said] if said else list(lists.SIDES), seconds
             )
         if path == "/clusters/tls":
-            return [
-                await status.build_namespace_tls(moment, self._state.around.client, name)
-                for name in names
-            ]
+            return [status.build_namespace_tls(moment, name) for name in names]
+        if path == "/clusters/services" and get_first(asked, "onlyDefinitions") == "false":
+            found = lists.build_service_list(moment, names, seconds, health=health)
+            return {**found, "validations": lists.build_service_validations(moment, names)}
         makers = {
             "/clusters/apps": lists.build_app_list,
             "/clusters/services": lists.build_service_list,
@@ -110,9 +110,7 @@ class KialiApi:
             raise KialiError(404, f'namespaces "{found[1]}" not found' if found else "not found")
         namespace, words = found[1], found[3].split("/")[1:]
         if found[2] == "tls":
-            return build_json_response(
-                await status.build_namespace_tls(moment, self._state.around.client, namespace)
-            )
+            return build_json_response(status.build_namespace_tls(moment, namespace))
         if not words:
             return build_json_response(self._build_config_list(moment, namespace, asked))
         kind = config.find_config_kind(moment, words[:-1])

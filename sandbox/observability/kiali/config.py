@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from sandbox.cluster.contract import Object
 from sandbox.observability.kiali.answer_context import CLUSTER, AnswerContext, serialize_kind
+from sandbox.observability.kiali.finding import Check
 from sandbox.observability.kiali.lists import build_workload_validation
 from sandbox.observability.kiali.objects import CONFIG_KINDS, ConfigKind
-from sandbox.observability.kiali.validations import Check, check_object
+from sandbox.observability.kiali.validations import check_object
 
 Checks = Mapping[tuple[ConfigKind, str, str], Sequence[Check]]
 """Findings by kind, namespace and name of the object."""
@@ -66,7 +67,7 @@ def _collect_validations(moment: AnswerContext, namespace: str, checks: Checks) 
                 moment, kind, (where, name), findings
             )
     workloads = {
-        f"{w.name}.{w.namespace}": build_workload_validation(moment, w.name, w.namespace)
+        f"{w.name}.{w.namespace}": build_workload_validation(moment, w)
         for w in moment.view.workloads
     }
     return {**dict(sorted(found.items())), **({"workload": workloads} if workloads else {})}
@@ -85,10 +86,24 @@ def _build_validation(
         "namespace": place[0],
         "cluster": CLUSTER,
         **said,
-        "valid": not any(each.severity == "error" for each in findings),
-        "checks": [each.to_json() for each in findings],
-        "references": None,
+        "valid": not any(each.invalidates for each in findings),
+        "checks": [each.to_json(older=not moment.traits.by_gvk) for each in findings],
+        "references": _list_rivals(moment, kind, findings),
     }
+
+
+def _list_rivals(
+    moment: AnswerContext, kind: ConfigKind, findings: Sequence[Check]
+) -> list[Object] | None:
+    """Return the other objects that findings are about."""
+    places = [place for each in findings for place in each.rivals]
+    said: Object = (
+        {"objectGVK": serialize_kind(kind)}
+        if moment.traits.by_gvk
+        else {"objectType": kind.old_kind.lower()}
+    )
+    found = [{**said, "name": n, "namespace": ns, "cluster": CLUSTER} for ns, n in places]
+    return found or None
 
 
 def find_config_kind(moment: AnswerContext, words: Sequence[str]) -> ConfigKind | None:

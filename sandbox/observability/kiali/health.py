@@ -13,12 +13,13 @@ from sandbox.observability.kiali.objects import Workload
 Codes = dict[str, dict[str, float]]
 """Requests per second by protocol and status code."""
 _TOLERANCES = (("5", 0.0, 10.0), ("4", 10.0, 20.0), ("-", 0.0, 10.0))
-"""First character of the code; percent above which it is Degraded; from which it is Failure
+"""First character of the code; percent from which it is Degraded; from which it is Failure
 (Kiali's defaults)."""
-_ORDER = ("Healthy", "NA", "NotReady", "Degraded", "Failure")
+ORDER = ("NA", "Healthy", "Not Ready", "Degraded", "Failure")
+"""Kiali's health statuses, the worst last."""
 _NAMES = {
     "Failure": "inError",
-    "NotReady": "inNotReady",
+    "Not Ready": "inNotReady",
     "Healthy": "inSuccess",
     "Degraded": "inWarning",
     "NA": "notAvailable",
@@ -91,7 +92,7 @@ def build_health_status(requests: RequestRates, workloads: Iterable[Workload] | 
                 ratio, judgeable = max(ratio, percent), True
     error = {"errorRatio": ratio if judgeable else -1} if ratio or not judgeable else {}
     rate = {"totalRequestRate": total} if total else {}
-    return {"status": max(levels, key=_ORDER.index, default="NA"), **error, **rate}
+    return {"status": max(levels, key=ORDER.index, default="NA"), **error, **rate}
 
 
 def judge_errors(codes: Mapping[str, float]) -> tuple[str, float]:
@@ -104,17 +105,22 @@ def judge_errors(codes: Mapping[str, float]) -> tuple[str, float]:
             if total
             else 0.0
         )
-        level = "Failure" if percent >= failure else "Degraded" if percent > degraded else "Healthy"
-        worst, highest = max(worst, level, key=_ORDER.index), max(highest, percent)
+        level = "Healthy"
+        if percent:
+            level = "Failure" if percent >= failure else level
+            level = "Degraded" if degraded <= percent < failure else level
+        worst, highest = max(worst, level, key=ORDER.index), max(highest, percent)
     return worst, highest
 
 
 def _judge_replicas(workload: Workload) -> str:
-    if workload.desired == 0:
-        return "NotReady"
-    if workload.available == 0:
+    desired, current, available = workload.desired, workload.current, workload.available
+    if desired == 0:
+        return "Not Ready"
+    # More pods than wanted are an old one that does not go, or a new one that does not come.
+    if available == 0 or available == desired != current:
         return "Failure"
-    return "Healthy" if workload.available == workload.desired == workload.current else "Degraded"
+    return "Healthy" if available == desired else "Degraded"
 
 
 def group_by_status(statuses: Mapping[str, str], what: str) -> Object:
@@ -125,5 +131,5 @@ def group_by_status(statuses: Mapping[str, str], what: str) -> Object:
     groups: dict[str, list[str]] = {name: [] for name in _NAMES.values()}
     for name, status in statuses.items():
         groups[_NAMES[status]].append(name)
-    worst = max(statuses.values(), key=_ORDER.index, default="NA")
+    worst = max(statuses.values(), key=ORDER.index, default="NA")
     return {f"status{what}": groups, "worstStatus": worst}

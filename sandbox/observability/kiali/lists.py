@@ -7,7 +7,10 @@ from typing import Any
 
 from sandbox.cluster.contract import Object
 from sandbox.observability.kiali.answer_context import CLUSTER, AnswerContext
+from sandbox.observability.kiali.checked_mesh import CheckedMesh, expand_host
+from sandbox.observability.kiali.finding import Check
 from sandbox.observability.kiali.health import (
+    ORDER,
     RequestRates,
     build_health_status,
     build_workload_status,
@@ -21,7 +24,7 @@ from sandbox.observability.kiali.objects import (
     Workload,
 )
 from sandbox.observability.kiali.rates import HealthDirection, query_request_rates
-from sandbox.observability.kiali.validations import expand_host
+from sandbox.observability.kiali.workload_checks import check_service_ports, check_workload
 from sandbox.releases.model import KialiTraits
 
 SIDES = ("app", "service", "workload")
@@ -76,21 +79,20 @@ def build_workload_list(
     moment: AnswerContext, namespaces: list[str], seconds: int, *, health: bool
 ) -> Object:
     """Build `/clusters/workloads`."""
-    rows = []
+    rows, checked = [], {}
+    where = CLUSTER if moment.traits.by_gvk else ""
     for namespace in namespaces:
         requests = get_request_rates(moment, namespace, "workload", seconds) if health else {}
         for workload in moment.view.list_workloads(namespace):
+            checked[f"{workload.name}.{namespace}"] = build_workload_validation(
+                moment, workload, cluster=where
+            )
             row = _build_workload_row(moment, workload)
             if health:
                 found = _select_rates(requests, workload.name, [workload])
                 extra: Object = {"workloadStatus": build_workload_status(workload)}
                 row["health"] = _build_health(moment, found, [workload], **extra)
             rows.append(row)
-    where = CLUSTER if moment.traits.by_gvk else ""
-    places = [(row["name"], row["namespace"]) for row in rows]
-    checked = {
-        ".".join(each): build_workload_validation(moment, *each, cluster=where) for each in places
-    }
     return {
         "cluster": CLUSTER,
         "workloads": rows,
@@ -99,15 +101,25 @@ def build_workload_list(
 
 
 def build_workload_validation(
-    moment: AnswerContext, name: str, namespace: str, *, cluster: str = CLUSTER
+    moment: AnswerContext, workload: Workload, *, cluster: str = CLUSTER
 ) -> Object:
-    """Return the validation of a workload, which is always valid here: no workload checks are
-    played.
-    """
-    empty = {"Group": "", "Version": "", "Kind": "workload"}
-    said: Object = {"objectGVK": empty} if moment.traits.by_gvk else {"objectType": "workload"}
-    who = {"name": name, "namespace": namespace, "cluster": cluster}
-    return {**who, **said, "valid": True, "checks": [], "references": None}
+    """Return the validation of a workload."""
+    found = check_workload(CheckedMesh(moment.view, moment.traits), workload)
+    place = (workload.namespace, workload.name, cluster)
+    return _build_validation(moment, "workload", place, found)
+
+
+def _build_validation(
+    moment: AnswerContext, kind: str, place: tuple[str, str, str], found: list[Check]
+) -> Object:
+    """Return a validation of what is no Istio object; `place` is namespace, name and cluster."""
+    kept = [each for each in found if each.code not in moment.settings.ignored_checks]
+    empty = {"Group": "", "Version": "", "Kind": kind}
+    said: Object = {"objectGVK": empty} if moment.traits.by_gvk else {"objectType": kind}
+    who = {"name": place[1], "namespace": place[0], "cluster": place[2]}
+    valid = not any(each.invalidates for each in kept)
+    checks = [each.to_json() for each in kept]
+    return {**who, **said, "valid": valid, "checks": checks, "references": None}
 
 
 def _build_workload_row(moment: AnswerContext, workload: Workload) -> Object:
@@ -157,10 +169,25 @@ def _list_gateway_references(moment: AnswerContext, workload: Workload) -> list[
     ]
 
 
+def build_service_validations(moment: AnswerContext, namespaces: list[str]) -> Object:
+    """Return the validations of Services, which `/clusters/services` holds where not only
+    definitions are asked for.
+    """
+    mesh = CheckedMesh(moment.view, moment.traits)
+    found = {}
+    for namespace in namespaces:
+        for service in moment.view.list_services(namespace):
+            name = service["metadata"]["name"]
+            found[f"{name}.{namespace}"] = _build_validation(
+                moment, "service", (namespace, name, CLUSTER), check_service_ports(mesh, service)
+            )
+    return {"service": found} if found else {}
+
+
 def build_service_list(
     moment: AnswerContext, namespaces: list[str], seconds: int, *, health: bool
 ) -> Object:
-    """Build `/clusters/services`."""
+    """Build `/clusters/services`, as for definitions only."""
     rows = []
     for namespace in namespaces:
         requests = get_request_rates(moment, namespace, "service", seconds) if health else {}
@@ -317,6 +344,16 @@ def build_health_answer(
                 }
                 totals[namespace] |= group_by_status(statuses, side.capitalize())
     return answer | ({"namespaceHealth": totals} if moment.traits.health_status else {})
+
+
+def find_worst_health(moment: AnswerContext, namespace: str) -> str:
+    """Return the worst health of a namespace's applications, Services and workloads."""
+    statuses = [
+        str(each["status"]["status"])
+        for side in SIDES
+        for each in _build_health_by_name(moment, namespace, side, 0).values()
+    ]
+    return max(statuses, key=ORDER.index, default="NA")
 
 
 def _build_health_by_name(moment: AnswerContext, namespace: str, side: str, seconds: int) -> Object:

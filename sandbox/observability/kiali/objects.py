@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import yaml
+
 from sandbox.cluster.contract import ApiError, Client, Object, Ref
 from sandbox.cluster.machinery.selectors import matches_service_selector
 
@@ -93,9 +95,11 @@ def _build_config_kinds() -> tuple[ConfigKind, ...]:
 CONFIG_KINDS = _build_config_kinds()
 DESTINATION_RULE, ISTIO_GATEWAY, VIRTUAL_SERVICE = (CONFIG_KINDS[i] for i in (0, 2, 5))
 SERVICE_ENTRY, K8S_GATEWAY, HTTP_ROUTE = CONFIG_KINDS[3], CONFIG_KINDS[10], CONFIG_KINDS[12]
-PEER_AUTHENTICATION = CONFIG_KINDS[18]
+AUTHORIZATION_POLICY, PEER_AUTHENTICATION = CONFIG_KINDS[17], CONFIG_KINDS[18]
 _OWNERS = {"Deployment": "deployments", "DaemonSet": "daemonsets", "StatefulSet": "statefulsets"}
 _CORE = {name: Ref("", name) for name in ("namespaces", "services", "pods")}
+_CLASSES = Ref("gateway.networking.k8s.io", "gatewayclasses")
+_MAPS = Ref("", "configmaps")
 
 
 @dataclass(frozen=True)
@@ -127,14 +131,20 @@ class Workload:
     @property
     def has_sidecar(self) -> bool:
         """Tell whether every pod was injected."""
-        return bool(self.pods) and all(SIDECAR_STATUS in _get_annotations(pod) for pod in self.pods)
+        return bool(self.pods) and self.count_injected() == len(self.pods)
 
     @property
     def is_captured(self) -> bool:
         """Tell whether a ztunnel has every pod's traffic."""
-        return bool(self.pods) and all(
-            _get_annotations(pod).get(REDIRECTION) == "enabled" for pod in self.pods
-        )
+        return bool(self.pods) and self.count_captured() == len(self.pods)
+
+    def count_injected(self) -> int:
+        """Return how many of its pods were injected."""
+        return sum(SIDECAR_STATUS in _get_annotations(pod) for pod in self.pods)
+
+    def count_captured(self) -> int:
+        """Return how many of its pods a ztunnel has."""
+        return sum(_get_annotations(pod).get(REDIRECTION) == "enabled" for pod in self.pods)
 
     @property
     def is_waypoint(self) -> bool:
@@ -179,6 +189,9 @@ class MeshObjects:
     services: tuple[Object, ...]
     workloads: tuple[Workload, ...]
     config: Mapping[ConfigKind, tuple[Object, ...]]
+    gateway_classes: tuple[Object, ...] = ()
+    mesh_config: Object = field(default_factory=dict)
+    """Mesh configuration, parsed."""
 
     def list_services(self, namespace: str) -> list[Object]:
         """Return a namespace's Services, by name."""
@@ -200,10 +213,20 @@ class MeshObjects:
         return [each for each in here if matches_service_selector(selector, each.labels)]
 
 
-async def load_objects(client: Client) -> MeshObjects:
-    """List what is there now; kinds whose CRDs are missing have no objects."""
+async def load_mesh_config(client: Client, namespace: str) -> Object:
+    """Return the mesh's configuration; empty when there is none."""
+    found = await client.get(_MAPS, "istio", namespace)
+    text = ((found or {}).get("data") or {}).get("mesh") or ""
+    return yaml.safe_load(text) or {}
+
+
+async def load_objects(client: Client, root: str) -> MeshObjects:
+    """List what is there now; kinds whose CRDs are missing have no objects. `root` is the control
+    plane's namespace.
+    """
     refs = [
         *_CORE.values(),
+        _CLASSES,
         *(Ref("apps", plural) for plural in _OWNERS.values()),
         *(k.ref for k in CONFIG_KINDS),
     ]
@@ -233,6 +256,8 @@ async def load_objects(client: Client) -> MeshObjects:
             )
         ),
         config={kind: tuple(_keep_in_namespaces(lists[kind.ref], shown)) for kind in CONFIG_KINDS},
+        gateway_classes=tuple(lists[_CLASSES]),
+        mesh_config=await load_mesh_config(client, root),
     )
 
 

@@ -90,7 +90,7 @@ class KialiState:
                 self.around.client, self.settings.prometheus
             )
             engine = found if isinstance(found, RunningPrometheus) else None
-        view = await load_objects(self.around.client)
+        view = await load_objects(self.around.client, self.settings.namespace)
         return AnswerContext(view, self.traits, self.settings, engine, self._health)
 
     def get_findings(self, moment: AnswerContext) -> config.Checks:

@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import yaml
-
 from sandbox.cluster.contract import Client, Object, Ref, Response
 from sandbox.observability.kiali.answer_context import CLUSTER, AnswerContext, is_ambient
+from sandbox.observability.kiali.lists import find_worst_health
 from sandbox.observability.kiali.objects import PEER_AUTHENTICATION, Workload
 from sandbox.observability.process_registry import ProcessRegistry, Unreachable
 
-_MAPS, _NODES = Ref("", "configmaps"), Ref("", "nodes")
+_NODES = Ref("", "nodes")
 _TRACING_PORT, _GRAFANA_PORT, _PROMETHEUS_PORT = 16686, 3000, 9090
 _DASHBOARDS = tuple(
     f"Istio {what} Dashboard"
@@ -91,12 +90,11 @@ async def _list_external_services(moment: AnswerContext, around: KialiEnvironmen
 
 async def list_components(moment: AnswerContext, around: KialiEnvironment) -> list[Object]:
     """Build `/istio/status`: the control plane, then every add-on that is switched on, by
-    name.
+    name. A Kiali that does not ask istiod has one row for each control plane.
     """
-    if moment.traits.configured_components:
-        rows = _list_configured_components(moment)
-    else:
-        rows = [_build_istiod_row(moment, await load_trust_domain(moment, around.client))]
+    if not moment.traits.istio_api:
+        return _list_control_planes(moment)
+    rows = _list_configured_components(moment)
     core = "isCore" if moment.traits.by_gvk else "is_core"
     place: Object = {"cluster": CLUSTER} if moment.traits.by_gvk else {}
     for name, reach in _build_addon_probes(moment, around).items():
@@ -143,24 +141,25 @@ def _list_configured_components(moment: AnswerContext) -> list[Object]:
     return rows
 
 
-def _build_istiod_row(moment: AnswerContext, domain: str) -> Object:
-    here = moment.view.list_workloads(moment.settings.namespace)
-    found = next((each for each in here if each.labels.get("app") == "istiod"), None)
-    if found is None:
-        return {
+def _list_control_planes(moment: AnswerContext) -> list[Object]:
+    """Return one row for each istiod. Its status is the worst health of whatever is in its
+    namespace: add-ons, ztunnel and istio-cni as well (Kiali's source).
+    """
+    here = moment.settings.namespace
+    level = find_worst_health(moment, here)
+    status = {"Not Ready": "NotReady", "Degraded": "Unhealthy", "Failure": "Unhealthy"}
+    domain = str(moment.view.mesh_config.get("trustDomain") or "cluster.local")
+    return [
+        {
             "cluster": CLUSTER,
-            "name": "istiod",
-            "status": "NotFound",
+            "name": each.name,
+            "status": status.get(level, "Healthy"),
             "isCore": True,
-            "meshId": "",
+            "meshId": domain,
         }
-    return {
-        "cluster": CLUSTER,
-        "name": found.name,
-        "status": _judge_component(found),
-        "isCore": True,
-        "meshId": domain,
-    }
+        for each in moment.view.list_workloads(here)
+        if each.labels.get("app") == "istiod"
+    ]
 
 
 def _judge_component(workload: Workload) -> str:
@@ -168,18 +167,6 @@ def _judge_component(workload: Workload) -> str:
         return "NotReady"
     counts = (workload.available, workload.current)
     return "Healthy" if counts == (workload.desired, workload.desired) else "Unhealthy"
-
-
-async def load_mesh_config(moment: AnswerContext, client: Client) -> Object:
-    """Return the mesh's configuration; empty when there is none."""
-    found = await client.get(_MAPS, "istio", moment.settings.namespace)
-    text = ((found or {}).get("data") or {}).get("mesh") or ""
-    return yaml.safe_load(text) or {}
-
-
-async def load_trust_domain(moment: AnswerContext, client: Client) -> str:
-    """Return the mesh's trust domain, which is its id unless another is set."""
-    return str((await load_mesh_config(moment, client)).get("trustDomain") or "cluster.local")
 
 
 def list_namespaces(moment: AnswerContext) -> list[Object]:
@@ -207,10 +194,10 @@ def _find_revision(labels: Mapping[str, str], *, control: bool) -> str:
     return labels.get("istio.io/rev", "")
 
 
-async def build_mesh_tls(moment: AnswerContext, client: Client) -> Object:
+def build_mesh_tls(moment: AnswerContext) -> Object:
     """Build `/mesh/tls`."""
     strict = _find_mtls_mode(moment, moment.settings.namespace) == "STRICT"
-    config = await load_mesh_config(moment, client)
+    config = moment.view.mesh_config
     return {
         "autoMTLSEnabled": config.get("enableAutoMtls", True),
         "minTLS": (config.get("meshMTLS") or {}).get("minProtocolVersion")
@@ -219,11 +206,11 @@ async def build_mesh_tls(moment: AnswerContext, client: Client) -> Object:
     }
 
 
-async def build_namespace_tls(moment: AnswerContext, client: Client, namespace: str) -> Object:
+def build_namespace_tls(moment: AnswerContext, namespace: str) -> Object:
     """Build `/namespaces/NS/tls`, from the namespace's own PeerAuthentication."""
     mode = _find_mtls_mode(moment, namespace)
     named = {"STRICT": "MTLS_ENABLED", "DISABLE": "MTLS_DISABLED", "": moment.traits.namespace_tls}
-    config = await load_mesh_config(moment, client)
+    config = moment.view.mesh_config
     return {
         "autoMTLSEnabled": config.get("enableAutoMtls", True),
         "cluster": CLUSTER,

@@ -81,7 +81,7 @@ FINDINGS = {
         httproute bookinfo
     """,
 }
-"""What 2.26 finds. 1.87 does not report KIA0203, and does not know the class of the waypoint."""
+"""What 2.26 finds. 1.87 does not know the class of the waypoint."""
 OLDER_WAYPOINT = [
     "gateway waypoint invalid",
     "gateway waypoint invalid: KIA1504 error spec/gatewayClassName",
@@ -227,8 +227,8 @@ DIFFERENCES = {
     "a second istiod, Unreachable, in 1.87": "the same",
     "versions `unknown`": "set when the recorded programs were built; the sandbox states those of "
     "the images",
-    "add-ons in 2.26's components": "the recorded one listed none; Kiali's source lists every one "
-    "that is enabled",
+    "KIA0203 in 1.87": "without istiod's registry it looks at no host and no subset (Kiali's "
+    "source)",
     "grafana in components": "enabled by default, and switched off or absent in the recorded set-up",
     "health from 2.26's cache": "as old as the cache was when asked; the sandbox's is of another "
     "age",

@@ -87,6 +87,7 @@ async def test_configuration_is_read_at_start(mesh: World) -> None:
     )
 
 
+@pytest.mark.parametrize("kiali", ["1.87"])
 async def test_addons_are_checked(mesh: World) -> None:
     """An add-on that is enabled is listed, Unreachable until it answers; one that is not enabled is
     absent."""
@@ -105,6 +106,20 @@ async def test_addons_are_checked(mesh: World) -> None:
     assert await addons() == {"prometheus": "Healthy", "tracing": "Unreachable"}
     await mesh.addon("jaeger", ("jaeger",))
     assert await addons() == {"prometheus": "Healthy", "tracing": "Healthy"}
+
+
+@pytest.mark.parametrize("kiali", ["2.26"])
+async def test_istiod_is_blamed_for_its_namespace(mesh: World) -> None:
+    """The one row's status is the worst of everything beside istiod, by the cluster as it is."""
+
+    async def rows() -> list[tuple[str, str]]:
+        return [(row["name"], row["status"]) for row in (await mesh.ask("/api/istio/status")).json]
+
+    assert await rows() == [("istiod", "Healthy")]
+    await mesh.mesh.client.merge(DEPLOYMENTS, "prometheus", SYSTEM, {"spec": {"replicas": 0}})
+    assert await rows() == [("istiod", "NotReady")]
+    await mesh.mesh.client.merge(DEPLOYMENTS, "prometheus", SYSTEM, {"spec": {"replicas": 2}})
+    assert await rows() == [("istiod", "Unhealthy")]
 
 
 @pytest.mark.parametrize("kiali", ["2.26"])
@@ -197,8 +212,8 @@ async def test_no_prometheus_no_graph(mesh: World) -> None:
     """Without Prometheus there is no graph, and the status says so; lists and health still answer."""
     await mesh.mesh.client.delete(SERVICES, "prometheus", SYSTEM)
     assert (await mesh.ask("/api/namespaces/graph?namespaces=default&graphType=app")).status == 503
-    rows = (await mesh.ask("/api/istio/status")).json
-    assert next(row["status"] for row in rows if row["name"] == "prometheus") == "Unreachable"
+    services = (await mesh.ask("/api/status")).json["externalServices"]
+    assert "Prometheus" not in [each["name"] for each in services]
     assert (
         await mesh.ask("/api/clusters/workloads?namespaces=istio-system&health=true")
     ).status == 200
@@ -374,4 +389,5 @@ async def test_two_rules_for_one_host(busy: World, kiali: str) -> None:
     rival = placed({**rule, "metadata": {**rule["metadata"], "name": "rival"}}, "bookinfo")
     await busy.mesh.client.apply(rival)
     found = (await busy.ask(RULE.format(PLACES[kiali]))).json["validation"]
-    assert (found["valid"], [check["code"] for check in found["checks"]]) == (False, ["KIA1106"])
+    assert (found["valid"], [check["code"] for check in found["checks"]]) == (True, ["KIA1106"])
+    assert [each["name"] for each in found["references"]] == ["rival"]

@@ -3,12 +3,15 @@ configuration says."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sandbox.cluster.contract import Object
+from sandbox.observability.kiali.checked_mesh import CheckedMesh, expand_host
 from sandbox.observability.kiali.objects import (
+    AUTHORIZATION_POLICY,
     DESTINATION_RULE,
     HTTP_ROUTE,
     ISTIO_GATEWAY,
@@ -20,7 +23,8 @@ from sandbox.observability.kiali.objects import (
     Workload,
 )
 from sandbox.observability.kiali.settings import parse_settings
-from sandbox.observability.kiali.validations import check_all_objects, check_object, expand_host
+from sandbox.observability.kiali.validations import check_all_objects, check_object
+from sandbox.observability.kiali.workload_checks import check_service_ports, check_workload
 from sandbox.releases import RELEASES, find_kiali_traits
 
 NEITHER: list[str] = []
@@ -64,8 +68,16 @@ def view(objects: dict[ConfigKind, list[Object]]) -> MeshObjects:
         Workload("Deployment", named("reviews", {"template": pod}), (), 1, 1, 1) for pod in pods
     ]
     config = {kind: tuple(found) for kind, found in objects.items()}
+    classes = [
+        named(name, {"controllerName": "istio.io/gateway-controller"})
+        for name in ("istio", "istio-waypoint")
+    ]
     return MeshObjects(
-        namespaces={}, services=(service,), workloads=tuple(workloads), config=config
+        namespaces={},
+        services=(service,),
+        workloads=tuple(workloads),
+        config=config,
+        gateway_classes=tuple(classes),
     )
 
 
@@ -105,7 +117,13 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
             VIRTUAL_SERVICE,
             routes(to("reviews")),
             {VIRTUAL_SERVICE: [routes(to("reviews"), hosts=("reviews.bookinfo",), name="other")]},
-            ["KIA1106 error spec/hosts"],
+            ["KIA1106 warning spec/hosts"],
+        ),
+        (
+            VIRTUAL_SERVICE,
+            routes(to("reviews")),
+            {VIRTUAL_SERVICE: [routes(to("reviews"), name="other", gateways=["mesh"])]},
+            NEITHER,
         ),
         (
             VIRTUAL_SERVICE,
@@ -131,7 +149,27 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
             {ISTIO_GATEWAY: [named("door", {})]},
             NEITHER,
         ),
+        (
+            VIRTUAL_SERVICE,
+            named(
+                "reviews",
+                {
+                    "hosts": ["reviews"],
+                    "gateways": ["mesh"],
+                    "http": [{"match": [{"gateways": ["mesh", "elsewhere/door"]}], "route": []}],
+                },
+            ),
+            {ISTIO_GATEWAY: [named("door", {})]},
+            ["KIA1102 error spec/http[0]/match/gateways[1]"],
+        ),
+        (
+            VIRTUAL_SERVICE,
+            routes(to("reviews"), gateways=["door.bookinfo.svc.cluster.local"]),
+            {ISTIO_GATEWAY: [named("door", {})]},
+            ["KIA1108 unknown spec/gateways[0]"],
+        ),
         (ISTIO_GATEWAY, named("door", {"selector": {"app": "reviews"}}), {}, NEITHER),
+        (ISTIO_GATEWAY, named("door", {}), {}, NEITHER),
         (
             ISTIO_GATEWAY,
             named("door", {"selector": {"istio": "ingressgateway"}}),
@@ -140,8 +178,20 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
         ),
         (DESTINATION_RULE, rule("reviews", "v1", "v2"), {}, NEITHER),
         (DESTINATION_RULE, rule("*.bookinfo.svc.cluster.local"), {}, NEITHER),
-        (DESTINATION_RULE, rule("cake"), {}, ["KIA0202 error spec/host"]),
+        (DESTINATION_RULE, rule("cake"), {}, ["KIA0202 warning spec/host"]),
         (DESTINATION_RULE, rule("reviews", "v1", "v9"), {}, ["KIA0203 unknown spec/subsets[1]"]),
+        (
+            DESTINATION_RULE,
+            rule("reviews", "v1", "v9"),
+            {VIRTUAL_SERVICE: [routes(to("reviews.bookinfo", "v9"))]},
+            ["KIA0203 error spec/subsets[1]"],
+        ),
+        (
+            DESTINATION_RULE,
+            named("reviews", {"host": "reviews", "subsets": [{"name": "all"}]}),
+            {},
+            ["KIA0209 warning spec/subsets[0]"],
+        ),
         (
             DESTINATION_RULE,
             rule("reviews", "v1", name="other"),
@@ -168,6 +218,12 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
             NEITHER,
         ),
         (K8S_GATEWAY, named("waypoint", {"gatewayClassName": "istio-waypoint"}), {}, NEITHER),
+        (
+            K8S_GATEWAY,
+            named("door", {"gatewayClassName": "isito"}),
+            {},
+            ["KIA1504 error spec/gatewayClassName"],
+        ),
     ],
 )
 def test_check(
@@ -182,15 +238,13 @@ def test_check(
 @pytest.mark.parametrize(
     ("kind", "obj", "expected"),
     [
-        (VIRTUAL_SERVICE, routes(to("cake")), ["KIA1101 error"]),
-        (DESTINATION_RULE, rule("reviews", "v9"), NEITHER),
+        (DESTINATION_RULE, rule("reviews", "v9"), ["KIA0203 unknown"]),
         (K8S_GATEWAY, named("waypoint", {"gatewayClassName": "istio-waypoint"}), ["KIA1504 error"]),
         (K8S_GATEWAY, named("door", {"gatewayClassName": "istio"}), NEITHER),
     ],
 )
 def test_what_kiali_1_says_otherwise(kind: ConfigKind, obj: Object, expected: list[str]) -> None:
-    """Kiali 1 is stricter with hosts, silent on empty subsets, and does not know the waypoint's
-    class."""
+    """Kiali 1 does not know the waypoint's class."""
     found = check_object(view({kind: [obj]}), RELEASES["1.23.2"].kiali, kind, obj)
     assert [f"{each.code} {each.severity}" for each in found] == expected
 
@@ -200,6 +254,116 @@ def test_ignored_checks() -> None:
     objects = view({DESTINATION_RULE: [rule("cake")]})
     (found,) = check_all_objects(objects, RELEASES["1.30.3"].kiali, frozenset({"KIA0202"})).values()
     assert found == []
+
+
+def test_a_mesh_that_lets_nothing_out_is_strict_with_hosts() -> None:
+    """What is a warning where traffic may go anywhere is an error there."""
+    strict = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
+    mesh = replace(view({}), mesh_config=strict)
+    for kind, obj in ((VIRTUAL_SERVICE, routes(to("cake"))), (DESTINATION_RULE, rule("cake"))):
+        (found,) = check_object(mesh, RELEASES["1.30.3"].kiali, kind, obj)
+        assert (found.severity, found.invalidates) == ("error", True)
+        (mild,) = check_object(view({}), RELEASES["1.30.3"].kiali, kind, obj)
+        assert (mild.severity, mild.invalidates) == ("warning", True)
+
+
+def test_a_rival_is_named_and_leaves_the_rule_valid() -> None:
+    """KIA1106 refers to the other VirtualService."""
+    other = routes(to("reviews"), name="other")
+    rule_ = routes(to("reviews"))
+    objects = view({VIRTUAL_SERVICE: [rule_, other]})
+    (found,) = check_object(objects, RELEASES["1.30.3"].kiali, VIRTUAL_SERVICE, rule_)
+    assert (found.rivals, found.invalidates) == ((("bookinfo", "other"),), False)
+
+
+def placed(
+    above: dict[str, str], own: dict[str, str], *pods: str, policies: int = 0
+) -> tuple[CheckedMesh, Workload]:
+    """A workload with pods that are `injected`, `captured` or `plain`, in a namespace with those
+    labels and a waypoint `waypoint`."""
+    marks = {
+        "injected": {"sidecar.istio.io/status": "{}"},
+        "captured": {"ambient.istio.io/redirection": "enabled"},
+        "plain": {},
+    }
+    there: tuple[Object, ...] = tuple({"metadata": {"annotations": marks[pod]}} for pod in pods)
+    template = {"metadata": {"labels": own}}
+    workload = Workload("Deployment", named("reviews-v1", {"template": template}), there, 1, 1, 1)
+    managed = {"gateway.istio.io/managed": "istio.io-mesh-controller"}
+    waypoint = named("waypoint", {"template": {"metadata": {"labels": managed}}})
+    mesh = MeshObjects(
+        namespaces={"bookinfo": {"metadata": {"name": "bookinfo", "labels": above}}},
+        services=(),
+        workloads=(workload, Workload("Deployment", waypoint, (), 1, 1, 1)),
+        config={AUTHORIZATION_POLICY: (named("rule", {}),) * policies},
+    )
+    return CheckedMesh(mesh, RELEASES["1.30.3"].kiali), workload
+
+
+AMBIENT, INJECTED = {"istio.io/dataplane-mode": "ambient"}, {"istio-injection": "enabled"}
+USE = "istio.io/use-waypoint"
+
+
+@pytest.mark.parametrize(
+    ("above", "own", "pods", "expected"),
+    [
+        (AMBIENT | {USE: "waypoint"}, {}, ("captured",), []),
+        (INJECTED, {}, ("injected",), []),
+        (AMBIENT | INJECTED, {}, (), ["KIA1311"]),
+        (AMBIENT | INJECTED, {}, ("injected",), ["KIA1311", "KIA1315", "KIA1316"]),
+        (AMBIENT | INJECTED, {}, ("captured",), ["KIA1311", "KIA1314"]),
+        (AMBIENT | INJECTED, {"istio.io/dataplane-mode": "none"}, ("plain",), []),
+        (AMBIENT, {}, ("injected",), ["KIA1315", "KIA1316"]),
+        (AMBIENT | {USE: "gone"}, {}, ("captured",), ["KIA1313"]),
+        (AMBIENT | {USE: "gone"}, {}, (), []),
+        (AMBIENT | {USE: "gone"}, {USE: "none"}, ("captured",), []),
+        (AMBIENT | {USE: "gone"}, {USE: "waypoint"}, ("captured",), []),
+        ({USE: "waypoint"}, {}, ("plain",), ["KIA1312"]),
+    ],
+)
+def test_workloads_in_two_meshes(
+    above: dict[str, str], own: dict[str, str], pods: tuple[str, ...], expected: list[str]
+) -> None:
+    """Labels, what pods really have, and waypoints that are named; Kiali 1 says nothing."""
+    mesh, workload = placed(above, own, *pods)
+    assert [check.code for check in check_workload(mesh, workload)] == expected
+    older = replace(mesh, traits=RELEASES["1.23.2"].kiali)
+    assert check_workload(older, workload) == []
+
+
+def test_a_policy_without_a_waypoint() -> None:
+    """Said of every workload beside an AuthorizationPolicy; as a mere warning it makes it invalid."""
+    (found,) = check_workload(*placed(INJECTED, {}, "injected", policies=1))
+    assert (found.code, found.severity, found.invalidates) == ("KIA1317", "warning", True)
+    assert check_workload(*placed(AMBIENT | {USE: "waypoint"}, {}, "captured", policies=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "labels", "expected"),
+    [
+        ({"port": 9080}, {}, []),
+        ({"port": 80, "targetPort": 9080}, {}, []),
+        ({"port": 80, "targetPort": "http"}, {}, []),
+        ({"port": 80}, {}, ["KIA0701 spec/ports[0]"]),
+        ({"port": 80, "targetPort": "grpc"}, {}, ["KIA0701 spec/ports[0]"]),
+        ({"port": 80}, {"gateway.istio.io/managed": "istio.io-mesh-controller"}, []),
+        ({"port": 80}, {"gateway.networking.k8s.io/gateway-name": "door"}, []),
+    ],
+)
+def test_ports_of_services(target: Object, labels: dict[str, str], expected: list[str]) -> None:
+    """A Service's port must be a port of the Deployment behind it; what is made for gateways is
+    left alone."""
+    ports = [{"containerPort": 9080, "name": "http"}]
+    own = {"app": "reviews"}
+    template = {"metadata": {"labels": own}, "spec": {"containers": [{"ports": ports}]}}
+    deployment = named("reviews-v1", {"template": template})
+    deployment["metadata"]["labels"] = own
+    workload = Workload("Deployment", deployment, (), 1, 1, 1)
+    mesh = MeshObjects(namespaces={}, services=(), workloads=(workload,), config={})
+    service = named("reviews", {"selector": own, "ports": [target]})
+    service["metadata"]["labels"] = labels
+    found = check_service_ports(CheckedMesh(mesh, RELEASES["1.30.3"].kiali), service)
+    assert [f"{check.code} {check.path}" for check in found] == expected
 
 
 @pytest.mark.parametrize(

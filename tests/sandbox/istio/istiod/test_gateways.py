@@ -335,8 +335,8 @@ async def test_a_waypoint_is_for_what_its_label_says(mesh: TestMesh, version: st
         'attempting to bind to traffic type "service" which the waypoint "bookinfo/waypoint" does '
         "not support"
     )
-    told = {"metadata": {"labels": {"istio.io/waypoint-for": None}}}
-    await mesh.client.merge(GATEWAYS, "waypoint", "bookinfo", told)
+    untold = {"metadata": {"labels": {"istio.io/waypoint-for": None}}}
+    await mesh.client.merge(GATEWAYS, "waypoint", "bookinfo", untold)
     await mesh.settles(SERVICES, "reviews", bound, BOUND)
     of_class = {"metadata": {"labels": {"istio.io/waypoint-for": "workload"}}}
     await mesh.client.merge(CLASSES, "istio-waypoint", "", of_class)
