@@ -8,10 +8,10 @@ import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.truth.compared import Case, Discrepancy
 from benchmarks.truth.short_form import shorten_route, sort_queries
 from sandbox.clock import Clock
 from sandbox.cluster.embedded import EmbeddedCluster
@@ -57,24 +57,6 @@ spec:
 RULE
 kubectl wait -n bookinfo gateway/bookinfo-gateway --for=condition=Programmed --timeout=60s
 """
-
-
-@dataclass(frozen=True)
-class RoutingDifference:
-    """One respect in which the sandbox answered otherwise than the real programs."""
-
-    case: str
-    where: str
-    recorded: Any
-    found: Any
-
-    def __str__(self) -> str:
-        said = f"{self.case}: {self.where}"
-        return f"{said}\n  recorded {_format(self.recorded)}\n  sandbox  {_format(self.found)}"
-
-
-def _format(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 class RoutingStage:
@@ -163,24 +145,26 @@ async def open_stage(home: Path, release: str) -> AsyncIterator[RoutingStage]:
         await cluster.stop()
 
 
-async def compare_routing(
-    recordings: Path, release: str, home: Path, only: str = ""
-) -> tuple[int, list[RoutingDifference]]:
-    """Return the number of cases that were played, and all differences."""
-    recorded = json.loads((recordings / "routing" / f"{release}.json").read_text())
+async def compare_routing(recordings: Path, release: str, home: Path, only: str = "") -> list[Case]:
+    """Return a case for each recording, and one for the routes without any; none without
+    recordings."""
+    path = recordings / "routing" / f"{release}.json"
+    if not path.exists():
+        return []
+    recorded = json.loads(path.read_text(encoding="utf-8"))
     chosen = {name: case for name, case in recorded["cases"].items() if only in name}
-    found: list[RoutingDifference] = []
     async with open_stage(home, release) as stage:
         plain = await stage.read_hosts()
-        found += _compare_hosts("plain", recorded["plain"], plain)
+        found = [Case("routing", release, "plain", list(_compare_hosts(recorded["plain"], plain)))]
         for name, case in chosen.items():
-            found += [d async for d in _play_case(stage, recordings, name, case, plain)]
-    return len(chosen), found
+            differences = [d async for d in _play_case(stage, recordings, name, case, plain)]
+            found.append(Case("routing", release, name, differences))
+    return found
 
 
 async def _play_case(
     stage: RoutingStage, recordings: Path, name: str, case: Any, plain: Hosts
-) -> AsyncIterator[RoutingDifference]:
+) -> AsyncIterator[Discrepancy]:
     directory = recordings / "routing" / "cases"
     code, _, failed = await stage.run_shell(f"kubectl apply -f {name}.yaml", directory)
     try:
@@ -189,7 +173,7 @@ async def _play_case(
             ("words", case["apply"]["stderr"].strip(), failed.strip()),
         ):
             if recorded != said:
-                yield RoutingDifference(name, where, recorded, said)
+                yield Discrepancy(where, recorded, said)
         hosts = await stage.read_hosts()
         changed = {
             proxy: {
@@ -199,15 +183,15 @@ async def _play_case(
             }
             for proxy, of in hosts.items()
         }
-        for difference in _compare_hosts(name, case.get("proxies") or {}, changed):
+        for difference in _compare_hosts(case.get("proxies") or {}, changed):
             yield difference
     finally:
         await stage.run_shell(f"kubectl delete --ignore-not-found -f {name}.yaml", directory)
 
 
-def _compare_hosts(name: str, recorded: Hosts, found: Hosts) -> Iterator[RoutingDifference]:
+def _compare_hosts(recorded: Hosts, found: Hosts) -> Iterator[Discrepancy]:
     for proxy in found:
         said, told = recorded.get(proxy) or {}, found[proxy]
         for key in sorted({*said, *told}):
             if sort_queries(said.get(key)) != told.get(key):
-                yield RoutingDifference(name, f"{proxy} {key}", said.get(key), told.get(key))
+                yield Discrepancy(f"{proxy} {key}", said.get(key), told.get(key))

@@ -13,18 +13,19 @@ MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
 
 
 def list_played_releases() -> tuple[str, ...]:
-    """Return the Istio releases that the sandbox plays, newest first; none in an installation
-    without it.
+    """Return the Istio releases that the sandbox plays: the one that is played unless another is
+    asked for, then the others, newest first; none in an installation without it.
     """
     try:
-        from sandbox.releases import RELEASES
+        from sandbox.releases import NEWEST, RELEASES
     except ModuleNotFoundError:
         return ()
-    return tuple(reversed(tuple(RELEASES)))
+    others = [version for version in RELEASES if version != NEWEST.version]
+    return (NEWEST.version, *reversed(others))
 
 
 RELEASES = list_played_releases()
-"""Istio releases that the embedded cluster can play, newest first."""
+"""Istio releases that the embedded cluster can play; the first is the default."""
 
 SCRIPTS = ("install", "workshop")
 """Scripts that are built in; a test compares them with the sandbox's own."""

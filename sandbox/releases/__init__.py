@@ -26,7 +26,8 @@ def _sort_key(release: IstioRelease) -> list[int]:
 RELEASES = _load_releases()
 """The releases that can be played, by version, oldest first."""
 
-NEWEST = list(RELEASES.values())[-1]
+NEWEST = [r for v, r in RELEASES.items() if re.fullmatch(r"[\d.]+", v)][-1]
+"""The newest that was released: alphas and the like are played when they are asked for."""
 
 
 def find_release(version: str) -> IstioRelease:
@@ -47,7 +48,10 @@ def _find_nearest(version: str, read_version: Callable[[IstioRelease], str]) -> 
     wanted = parse_minor_version(version)
     if wanted is None:
         return NEWEST
-    known = list(RELEASES.values())
+    # Of equal versions the later release's; a newer release may bring an older Kiali than another.
+    known = sorted(
+        RELEASES.values(), key=lambda each: parse_minor_version(read_version(each)) or ()
+    )
     older = [
         each for each in known if (parse_minor_version(read_version(each)) or wanted) <= wanted
     ]

@@ -109,6 +109,8 @@ class IstiodTraits:
     default_mesh_when_gone: bool
     """Gateways are rendered with the default mesh configuration as soon as ConfigMap `istio` is
     deleted."""
+    gateway_references: bool = False
+    """Condition `ResolvedRefs` of a Gateway itself, and not of its listeners alone."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,8 @@ class IstioRelease:
     @property
     def minor(self) -> str:
         """The minor release as documentation addresses name it, e.g. `v1.30`."""
-        return "v" + ".".join(self.version.split(".")[:2])
+        major, minor = parse_minor_version(self.version) or (1, 0)
+        return f"v{major}.{minor}"
 
 
 def parse_minor_version(version: str) -> tuple[int, int] | None:

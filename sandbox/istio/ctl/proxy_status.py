@@ -12,6 +12,7 @@ from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import Object
 from sandbox.istio.ctl.tables import format_age, format_table
 from sandbox.istio.errors import CtlError
+from sandbox.releases import parse_image_version
 
 _SHORT_TYPES = ("CDS", "LDS", "EDS", "RDS")
 _ZTUNNEL_TYPES = ("WADS", "WDS")
@@ -50,7 +51,7 @@ def print_proxy_status(run: IstioctlInvocation) -> int:
         if proxy is None or not _is_running(pod, proxy["name"]):
             continue
         name = f"{pod['metadata']['name']}.{pod['metadata']['namespace']}"
-        version = proxy["image"].rpartition(":")[2].partition("-")[0]
+        version = parse_image_version(proxy["image"])
         types = _list_types(run, pod)
         if run.release.istioctl.proxy_status_by_type:
             age = format_age(run, pod)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.cluster.contract import Object
 from sandbox.istio.istiod.conditions import build_condition, merge_conditions
+from sandbox.releases.model import IstiodTraits
 
 _PROTOCOLS = frozenset({"HTTP", "HTTPS", "TLS", "TCP"})
 _ROUTE_KINDS = {
@@ -30,17 +31,15 @@ class GatewayState:
 
 
 def build_gateway_status(
-    gateway: Object, backing: GatewayState, stamp: str, *, waypoint: bool, hostnames: bool
+    gateway: Object, backing: GatewayState, stamp: str, *, waypoint: bool, facts: IstiodTraits
 ) -> Object:
-    """Build the whole status of a Gateway.
-
-    `hostnames` says whether a waypoint's host name is listed beside its IP address.
-    """
+    """Build the whole status of a Gateway, as a release's istiod writes it."""
     old = gateway.get("status") or {}
     generation = gateway["metadata"].get("generation", 1)
     conditions, addresses = _build_programmed_condition(
-        gateway, backing, waypoint=waypoint, hostnames=hostnames
+        gateway, backing, waypoint=waypoint, hostnames=facts.waypoint_hostnames
     )
+    references = [_build_references_condition(backing)] if facts.gateway_references else []
     listeners = [
         _build_listener_status(one, backing, old, generation, stamp)
         for one in gateway["spec"].get("listeners") or []
@@ -48,7 +47,7 @@ def build_gateway_status(
     status: Object = {
         "conditions": merge_conditions(
             old.get("conditions"),
-            [_build_accepted_condition(backing), conditions],
+            [_build_accepted_condition(backing), conditions, *references],
             generation,
             stamp,
         ),
@@ -65,6 +64,13 @@ def _build_accepted_condition(backing: GatewayState) -> Object:
             "Accepted", "ListenersNotValid", "One or more of the Gateway's listeners are invalid"
         )
     return build_condition("Accepted", "Accepted", "Resource accepted")
+
+
+def _build_references_condition(backing: GatewayState) -> Object:
+    missing = next(iter(backing.missing_secrets.values()), "")
+    if missing:
+        return build_condition("ResolvedRefs", "InvalidCertificateRef", missing, holds=False)
+    return build_condition("ResolvedRefs", "ResolvedRefs", "All references resolved")
 
 
 def _build_programmed_condition(

@@ -133,7 +133,7 @@ class GatewayController:
             backing,
             self._clock.format_timestamp(),
             waypoint=waypoint,
-            hostnames=mesh.identity.facts.waypoint_hostnames,
+            facts=mesh.identity.facts,
         )
         # Read again: deploying may have written to the Gateway, and an update with the old
         # resourceVersion would conflict.

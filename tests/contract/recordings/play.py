@@ -11,14 +11,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.istio.ctl.console import SHIP as SHIP_LINES
+from sandbox.clock import Clock
+from sandbox.cluster.embedded import EmbeddedCluster, Timings
 from sandbox.istio.ctl.kube import KubeClient, Object
 from sandbox.istio.ctl.kubeconfig import load_cluster_access
-from tests.contract.recordings.differences import ALLOWED, Difference, between
+from sandbox.istio.programs import create_programs
+from sandbox.istio.release_directory import write_release
+from tests.contract.recordings.differences import Difference, between, find_reason
 from tests.contract.recordings.observed import line, objects, state
-from tests.contract.recordings.recorded import SHIP, Recording, Step
+from tests.contract.recordings.recorded import Recording, Step, fold_ship
 
 _NOISE = "port forward failed"
+SPEED = 25.0
+LIKE_RECORDED = Timings(
+    sandbox=0.1, pull=0.2, start=0.2, init=0.1, probe=0.5, stop=5.0, ready=(("pilot", 2.5),)
+)
+"""The recorded clusters' pods were ready within two seconds of their creation, istiod a little
+later."""
 
 
 @dataclass
@@ -31,6 +40,8 @@ class Play:
     patience: float = 4.0
     before: frozenset[str] = frozenset()
     found: list[Difference] = field(default_factory=list)
+    explained: list[tuple[Difference, str]] = field(default_factory=list)
+    """Deviations that are allowed, each with its reason."""
     seconds: dict[int, float] = field(default_factory=dict)
 
     def _look(self) -> list[Object]:
@@ -51,16 +62,21 @@ class Play:
                 break
             started = time.monotonic()
             if kubectl or "kubectl" not in step.command:
-                self.found += self._unexpected(await self._typed(step))
-            self.found += await self._settled(step)
+                self._note(await self._typed(step))
+            self._note(await self._settled(step))
             self.seconds[step.number] = time.monotonic() - started
         return self.found
 
-    def _unexpected(self, differences: list[Difference]) -> list[Difference]:
-        release = self.recording.release
-        return [
-            d for d in differences if not any(allowed.covers(d, release) for allowed in ALLOWED)
-        ]
+    def _note(self, differences: list[Difference]) -> None:
+        for each in differences:
+            reason = find_reason(each, self.recording.release)
+            if reason:
+                self.explained.append((each, reason))
+            else:
+                self.found.append(each)
+
+    def _is_settled(self, differences: list[Difference]) -> bool:
+        return all(find_reason(each, self.recording.release) for each in differences)
 
     async def _typed(self, step: Step) -> list[Difference]:
         process = await asyncio.create_subprocess_exec(
@@ -86,15 +102,15 @@ class Play:
         deadline = time.monotonic() + self.patience
         while True:
             now = state(await asyncio.to_thread(self._look), self.before)
-            left = self._unexpected(list(between(step.number, step.state, now)))
-            if not left or time.monotonic() > deadline:
+            left = list(between(step.number, step.state, now))
+            if self._is_settled(left) or time.monotonic() > deadline:
                 return left
             await asyncio.sleep(0.05)
 
 
 def _lines(step: Step, stream: str, recorded: list[str], text: str) -> Iterator[Difference]:
-    expected = _trimmed(recorded)
-    actual = _trimmed([item for item in _folded(text) if _NOISE not in item])
+    expected = _trimmed([item for item in recorded if _NOISE not in item])
+    actual = _trimmed([item for item in fold_ship(text.split("\n")) if _NOISE not in item])
     if expected != actual:
         yield Difference(step.number, stream, _respect(expected, actual), expected, actual)
 
@@ -122,13 +138,22 @@ def _told(text: str) -> str:
     return re.sub(r" (True|False|Unknown)$", " …", text)
 
 
-def _folded(text: str) -> list[str]:
-    """The lines, the ship as one."""
-    lines = [item.rstrip() for item in text.split("\n")]
-    height = len(SHIP_LINES)
-    return (
-        [SHIP, *lines[height:]] if lines[:height] == [row.rstrip() for row in SHIP_LINES] else lines
-    )
+async def play_sandbox(recording: Recording, place: Path, *, kubectl: bool = True) -> Play:
+    """Plays a run on a fresh embedded cluster with the release and its `istioctl`; files go to
+    `place`."""
+    clock = Clock(SPEED)
+    cluster = EmbeddedCluster(clock, create_programs(clock), timings=LIKE_RECORDED)
+    await cluster.start()
+    try:
+        kubeconfig = cluster.write_kubeconfig(place / "kubeconfig")
+        home = place / f"istio-{recording.release}"
+        written = write_release(home, recording.release, speed=SPEED)
+        shell = environment(written.home, kubeconfig, written.gateway_api, place)
+        play = Play(recording, shell)
+        await play.run(kubectl=kubectl)
+        return play
+    finally:
+        await cluster.stop()
 
 
 def environment(home: Path, kubeconfig: Path, channel: Path, place: Path) -> dict[str, str]:

@@ -4,17 +4,21 @@ cluster after it."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from sandbox.istio.ctl.console import SHIP as SHIP_LINES
+
 SHIP = "<ship>"
 """Stands for the fourteen lines of the ship in standard error."""
 
 Facets = dict[str, Any]
+Row = dict[str, Any]
+"""One command as a table has it."""
 State = dict[str, tuple[int, Facets]]
 """Objects by `Kind namespace/name` (generated endings as `…`): how many there are, and what is
 known of them."""
@@ -50,15 +54,38 @@ def recording(release: str, played: str = "") -> Recording:
     """Reads the table of a release and adds its changes up to states.
 
     `played` is the version it is going to be compared with, where no table has that version: its
-    name takes the place.
+    name takes the place. A table with a `base` has only the rows that differ from that release's.
     """
+    table = _load_table(release, played)
+    rows: dict[str, Row] = {}
+    if "base" in table:
+        own, table = table, _load_table(table["base"], release)
+        rows = {row["step"]: row for row in own["steps"]}
+    sets = {name: _whole(entry, table["groups"]) for name, entry in table["sets"].items()}
+    every = [rows.get(row["step"], row) for row in table["steps"]]
+    return build_recording(played or release, every, sets)
+
+
+def _load_table(release: str, played: str) -> dict[str, Any]:
     text = (Path(__file__).parent / f"{release}.yaml").read_text(encoding="utf-8")
     if played:
         text = text.replace(release, played).replace(_minor(release), _minor(played))
-    table = yaml.load(text, Loader=yaml.CSafeLoader)
-    sets = {name: _whole(entry, table["groups"]) for name, entry in table["sets"].items()}
-    made, state = Recording(played or release), State()
-    for row in table["steps"]:
+    table: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    return table
+
+
+def fold_ship(lines: list[str]) -> list[str]:
+    """The lines, the ship as one."""
+    kept = [item.rstrip() for item in lines]
+    if kept[: len(SHIP_LINES)] == [row.rstrip() for row in SHIP_LINES]:
+        return [SHIP, *kept[len(SHIP_LINES) :]]
+    return kept
+
+
+def build_recording(release: str, rows: Iterable[Row], sets: Mapping[str, Facets]) -> Recording:
+    """The run of a release from the rows of its table."""
+    made, state = Recording(release), State()
+    for row in rows:
         for change in row.get("objects", []):
             text, facets = change if isinstance(change, list) else (change, {})
             _change(state, text, {name: _expanded(value, sets) for name, value in facets.items()})

@@ -11,7 +11,9 @@ from sandbox.istio.istiod.gateway_classes import GATEWAY_CONTROLLER, MESH_CONTRO
 from sandbox.istio.istiod.gateway_objects import GatewayRenderer
 from sandbox.istio.istiod.gateway_status import GatewayState, build_gateway_status
 from sandbox.istio.istiod.mesh_configuration import IstiodIdentity, MeshConfiguration
+from sandbox.releases import RELEASES
 
+FACTS = RELEASES["1.30.3"].istiod
 HOST = "bookinfo-gateway-istio.bookinfo.svc.cluster.local"
 MANAGED = {"gateway.istio.io/managed": "istio.io-gateway-controller"}
 NAMED = {"gateway.networking.k8s.io/gateway-name": "bookinfo-gateway"}
@@ -110,7 +112,7 @@ def test_a_waypoint_carries_no_suffix(version: str) -> None:
 def programmed(backing: GatewayState, of: Object | None = None) -> tuple[str, str]:
     """Reason and message of the condition Programmed."""
     status = build_gateway_status(
-        of or gateway(), backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True
+        of or gateway(), backing, "2026-01-01T00:00:00Z", waypoint=False, facts=FACTS
     )
     found = next(c for c in status["conditions"] if c["type"] == "Programmed")
     return found["reason"], found["message"]
@@ -160,13 +162,11 @@ def test_a_transition_keeps_its_time_while_the_status_stays() -> None:
         GatewayState(HOST, None, ready=False),
         "2026-01-01T00:00:00Z",
         waypoint=False,
-        hostnames=True,
+        facts=FACTS,
     )
     live["status"] = first
     ready = GatewayState(HOST, service("ClusterIP"), ready=True)
-    second = build_gateway_status(
-        live, ready, "2026-01-01T00:00:09Z", waypoint=False, hostnames=True
-    )
+    second = build_gateway_status(live, ready, "2026-01-01T00:00:09Z", waypoint=False, facts=FACTS)
     times = {c["type"]: c["lastTransitionTime"][-3:-1] for c in second["conditions"]}
     assert times == {"Accepted": "00", "Programmed": "09"}
 
@@ -184,14 +184,14 @@ def test_several_ports_are_listed_as_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hostnames", "kinds"), [(True, ["IPAddress", "Hostname"]), (False, ["IPAddress"])]
+    ("version", "kinds"), [("1.30.3", ["IPAddress", "Hostname"]), ("1.23.2", ["IPAddress"])]
 )
-def test_a_waypoint_is_found_at_its_ip_address(hostnames: bool, kinds: list[str]) -> None:
+def test_a_waypoint_is_found_at_its_ip_address(version: str, kinds: list[str]) -> None:
     """Istio 1.30 names the host too."""
     waypoint = gateway("waypoint", "istio-waypoint")
     backing = GatewayState("h", service("ClusterIP"), ready=True)
     status = build_gateway_status(
-        waypoint, backing, "2026-01-01T00:00:00Z", waypoint=True, hostnames=hostnames
+        waypoint, backing, "2026-01-01T00:00:00Z", waypoint=True, facts=RELEASES[version].istiod
     )
     assert [a["type"] for a in status["addresses"]] == kinds
     assert status["listeners"][0]["supportedKinds"] == []
@@ -207,10 +207,21 @@ def test_a_missing_certificate_is_the_listeners_fault() -> None:
         missing_secrets={"http": "secret bookinfo/x not found"},
     )
     status = build_gateway_status(
-        live, backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True
+        live, backing, "2026-01-01T00:00:00Z", waypoint=False, facts=FACTS
     )
     assert status["conditions"][0]["reason"] == "ListenersNotValid"
     assert [c["reason"] for c in status["listeners"][0]["conditions"]][2:] == [
         "Invalid",
         "InvalidCertificateRef",
     ]
+
+
+def test_a_later_istiod_tells_of_a_gateways_references() -> None:
+    """Whether they resolve, beside what the others say (recorded of 1.32-alpha)."""
+    backing = GatewayState(HOST, None, ready=False)
+    facts = RELEASES["1.32-alpha"].istiod
+    status = build_gateway_status(
+        gateway(), backing, "2026-01-01T00:00:00Z", waypoint=False, facts=facts
+    )
+    told = [(c["type"], c["status"], c["message"]) for c in status["conditions"]]
+    assert told[2:] == [("ResolvedRefs", "True", "All references resolved")]
