@@ -77,7 +77,8 @@ class Verdict:
     `because` is the cause when it is not done, in one sentence that says who has to
     act. `evidence` holds observed facts. `next` holds whole commands, the likeliest
     first; `lines`, command lines for a person's own terminal. `picture` shows what the
-    evidence says.
+    evidence says. `forwards` tells that port-forwards among the lines are what was asked for;
+    elsewhere the links say only where they stand.
     """
 
     state: State
@@ -89,6 +90,7 @@ class Verdict:
     lines: tuple[str, ...] = ()
     notes: tuple[Text, ...] = ()
     picture: Picture | None = None
+    forwards: bool = False
 
 
 @dataclass(frozen=True)

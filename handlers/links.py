@@ -23,30 +23,40 @@ async def run(context: Context, options: Shared) -> Verdict:
         *(find_web_address(context, interface) for interface in WEB_INTERFACES)
     )
     there = [one for one in found if one.base]
+    # An address from the settings leads somewhere else, or nowhere yet.
+    absent = Text("no Deployment of it is in this cluster yet")
     missing = tuple(
-        Text("{title}: {why}", title=one.interface.title, why=one.why_not)
+        Text("{title}: {why}", title=one.interface.title, why=one.why_not or absent)
         for one in found
-        if not one.base
+        if not one.base or not one.installed
     )
     links = tuple(link for one in there for link in build_links(context, one))
-    if not there:
-        return Verdict(
-            State.NOT_YET,
-            Text("there is nothing to look at yet."),
-            Text(
-                "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later "
-                "steps."
-            ),
-            missing,
-            next=await suggest_next(context),
-        )
+    if not any(one.installed for one in there):
+        return await say_nothing_runs(context, missing, links)
     lines = tuple(one.line for one in there if one.line)
     words = (
         Text("type these lines on your machine first, then the links work.")
         if lines
         else Text("open them.")
     )
-    return Verdict(State.DONE, words, evidence=missing, links=links, lines=lines)
+    return Verdict(State.DONE, words, evidence=missing, links=links, lines=lines, forwards=True)
+
+
+async def say_nothing_runs(
+    context: Context, missing: tuple[Text, ...], links: tuple[Link, ...]
+) -> Verdict:
+    """Return the verdict while nothing runs; `links` are those that the settings give."""
+    why = (
+        Text("none of Kiali, Jaeger, Grafana and Bookinfo runs yet; they come with later steps.")
+        if links
+        else Text(
+            "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later "
+            "steps."
+        )
+    )
+    summary = Text("there is nothing to look at yet.")
+    following = await suggest_next(context)
+    return Verdict(State.NOT_YET, summary, why, missing, links, following)
 
 
 async def suggest_next(context: Context) -> tuple[str, ...]:

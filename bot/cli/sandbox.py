@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import yaml
 from bot.app import run_bot
 from bot.cli.arguments import MANIFEST, exclude_slack_settings
 from bot.cli.run import create_stop_event
+from bot.cli.sandbox_consoles import start_consoles
 from bot.cli.sandbox_page import (
     invite_bot,
     list_completions,
@@ -96,11 +98,16 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         # Nobody looks at the page of a play, and many may go on side by side.
         await start_workspace(workspace, 0 if lines and options.port is None else options.port)
         rehearsal = ChannelRehearsal(workspace)
-        stack.push_async_callback(rehearsal.stop)
         stack.push_async_callback(workspace.stop)
-        rehearsed = load_sandbox_settings(options, workspace, backends, home)
+        links: Mapping[str, str] = {}
+        if lines is None and (attaching or backends.cluster is not None):
+            # Behind these addresses no program has pages for a browser.
+            access = await resolve_api_access(backends, "the consoles")
+            links = await start_consoles(access, settings, page_url=workspace.url, stack=stack)
+        rehearsed = load_sandbox_settings(options, workspace, backends, home=home, links=links)
         # Entered last and left first: its last edits still find the workspace and the cluster.
         await stack.enter_async_context(run_bot(rehearsed, rehearsal.start))
+        stack.push_async_callback(rehearsal.stop)
         if lines is not None:
             player = ScriptPlayer(
                 workspace,
@@ -226,9 +233,17 @@ async def add_cluster_panel(
 
 
 def load_sandbox_settings(
-    options: argparse.Namespace, workspace: Workspace, backends: ClusterTarget, home: Path
+    options: argparse.Namespace,
+    workspace: Workspace,
+    backends: ClusterTarget,
+    *,
+    home: Path,
+    links: Mapping[str, str],
 ) -> Settings:
-    """Return the settings of a bot in the embedded workspace; whatever else is set stays."""
+    """Return the settings of a bot in the embedded workspace; whatever else is set stays.
+
+    `home` is a directory for its files, and `links` are the settings that lead to the consoles.
+    """
     wanted = {
         "MESHBOT_SLACK__BOT_TOKEN": workspace.bot_token,
         "MESHBOT_SLACK__APP_TOKEN": workspace.app_token,
@@ -243,6 +258,7 @@ def load_sandbox_settings(
         "MESHBOT_HEALTH__PORT": "0",
         # Nobody loses work here, and whoever presses Ctrl-C waits for it.
         "MESHBOT_DRAIN_SECONDS": "2",
+        **links,
     }
     return load_settings(
         options.config,

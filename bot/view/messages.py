@@ -68,6 +68,8 @@ LONGEST_NOTE = 300
 """Characters of a pod's own words in the line of a part."""
 TYPE = "mesh:type"
 """action_id of a button that types its value, a whole command, for whoever presses it."""
+FORWARD = "kubectl port-forward "
+"""Begins the lines that lead to a link on the reader's own machine."""
 CONFIRM = "mesh:confirm"
 CANCEL = "mesh:cancel"
 
@@ -207,12 +209,26 @@ def build_verdict_details(say: Localizer, verdict: Verdict, command: str) -> lis
     found += map(section, format_bullet_texts(say, verdict.evidence))
     if verdict.notes:
         found.append(section(format_warnings(say, verdict.notes)))
-    if verdict.links:
-        found.append(section(format_links(say, verdict.links)))
-    if verdict.lines:
-        found.append(section(format_code_lines(verdict.lines)))
+    found += build_link_blocks(say, verdict, command)
     if verdict.next:
         found += build_next_blocks(say, verdict.next, command)
+    return found
+
+
+def build_link_blocks(say: Localizer, verdict: Verdict, command: str) -> list[Block]:
+    """Return the blocks for links and for lines to type.
+
+    Port-forwards stand only where they were asked for: the same lines under every message would
+    hide what is new.
+    """
+    lines = [each for each in verdict.lines if verdict.forwards or not each.startswith(FORWARD)]
+    hint = Text("first the port-forward of `{command} links`", command=escape_code(command))
+    found = []
+    if verdict.links:
+        after = f" ({say(hint)})" if len(lines) < len(verdict.lines) else ""
+        found.append(section(f"{format_links(say, verdict.links)}{after}"))
+    if lines:
+        found.append(section(format_code_lines(lines)))
     return found
 
 

@@ -256,7 +256,11 @@ async def test_the_page_answers_through_the_gateway(tmp_path: Path, istio: str) 
         assert "Gateway bookinfo-gateway is programmed" in said
         assert "1 route attached" in said
         assert "through bookinfo-gateway-istio: GET /productpage shows Book Reviews" in said
-        assert "kubectl port-forward -n bookinfo svc/bookinfo-gateway-istio 8080:80" in said
+        assert "|Bookinfo>" in said
+        assert "(first the port-forward of `/mesh links`)" in said
+        assert "kubectl port-forward" not in said
+        links = words(await stage.type("/mesh links"))
+        assert "kubectl port-forward -n bookinfo svc/bookinfo-gateway-istio 8080:80" in links
         service = await stage.api.get(SERVICES, "bookinfo-gateway-istio", APP)
         assert service is not None
         assert service["spec"]["type"] == "ClusterIP"

@@ -110,6 +110,16 @@ async def test_settled_urls_need_no_port_forward(tmp_path: Path) -> None:
         assert "svc/kiali" not in said
 
 
+async def test_settled_urls_before_the_addons_are_no_more_than_urls(tmp_path: Path) -> None:
+    """They are given, and so is that nothing runs there yet."""
+    url = "https://kiali.example.org/kiali"
+    async with playing(tmp_path, MESHBOT_WORKSHOP__KIALI_URL=url) as (stage, _):
+        said = words(await stage.type("/mesh links -> not yet"))
+        assert f"{url}/console/mesh" in said
+        assert "none of Kiali, Jaeger, Grafana and Bookinfo runs yet" in said
+        assert "Kiali: no Deployment of it is in this cluster yet" in said
+
+
 async def test_before_the_addons_links_say_what_is_next(stage: Stage) -> None:
     """Without a mesh, install; with one, never install again; and to an attendee nothing that is
     not theirs."""

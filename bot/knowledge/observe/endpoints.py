@@ -51,6 +51,7 @@ class WebAddress:
     """Address of a web interface, or why there is none.
 
     `line` is a port-forward's command line, to be typed first where nothing else leads there.
+    `installed` tells whether its Deployment is in the cluster.
     """
 
     interface: WebInterface
@@ -58,6 +59,7 @@ class WebAddress:
     line: str = ""
     why_not: Text = EMPTY
     version: str = ""
+    installed: bool = True
 
 
 async def find_web_address(context: Context, interface: WebInterface) -> WebAddress:
@@ -67,10 +69,12 @@ async def find_web_address(context: Context, interface: WebInterface) -> WebAddr
     version = get_image_tag(deployment) if deployment else ""
     configured = get_configured_url(context, interface)
     if configured:
-        return WebAddress(interface, configured, version=version)
+        there = deployment is not None
+        return WebAddress(interface, configured, version=version, installed=there)
     service = await context.cluster.get(SERVICE, interface.service, namespace)
     if service is None or deployment is None:
-        return WebAddress(interface, why_not=Text("not installed yet"))
+        why = Text("not installed yet")
+        return WebAddress(interface, why_not=why, installed=deployment is not None)
     if not is_ready(deployment):
         return WebAddress(interface, why_not=Text("installed, not ready yet"), version=version)
     given = get_load_balancer_address(service)

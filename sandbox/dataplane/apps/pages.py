@@ -16,8 +16,26 @@ _STAR = (
 )
 
 
+STYLE_PATH = "/static/page.css"
+STYLE = """
+:root { color-scheme: light dark; font: 16px/1.55 system-ui, sans-serif; }
+body { max-width: 46rem; margin: 0 auto; padding: 1.5rem; }
+h1 { margin: 1.2rem 0 .4rem; } h4 { font-size: 1.1rem; margin: 1.6rem 0 .5rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: 0; }
+dt { font-weight: 600; } dd { margin: 0; }
+blockquote { margin: 1.2rem 0 .2rem; padding-left: .9rem; border-left: 4px solid #8886; }
+form { display: flex; gap: .6rem; align-items: center; flex-wrap: wrap; }
+input, button { font: inherit; padding: .3rem .7rem; border-radius: 6px; border: 1px solid #888; }
+.h-5 { height: 1.5rem; } .text-red-500 { color: light-dark(#c81e1e, #ff8080); }
+svg path { fill: currentcolor; stroke: currentcolor; } svg path#star-empty { fill: none; }
+""".strip()
+
+
 def _render_document(body: str, *, title: str = "Simple Bookstore App") -> str:
-    head = f'<head><meta charset="utf-8">\n<title>{title}</title>\n</head>'
+    head = (
+        f'<head><meta charset="utf-8">\n<title>{title}</title>\n'
+        f'<link rel="stylesheet" href="{STYLE_PATH}">\n</head>'
+    )
     return f"<!DOCTYPE html>\n<html>\n{head}\n<body>\n{body}\n</body>\n</html>\n"
 
 
@@ -49,7 +67,12 @@ def render_product_page(*, user: str, details: tuple[bool, Any], reviews: tuple[
 
 def _render_sign_in(user: str) -> str:
     if not user:
-        return '<button id="sign-in-button" type="button">Sign in</button>'
+        return (
+            '<form method="post" action="login" name="login_form">'
+            '<label>User <input name="username" autocomplete="off"></label> '
+            '<input type="hidden" name="passwd" value="">'
+            '<button id="sign-in-button" type="submit">Sign in</button></form>'
+        )
     return (
         f'<p class="text-base font-medium text-gray-50">{escape(user)}</p>\n<a '
         f'href="/logout">Sign out</a>'

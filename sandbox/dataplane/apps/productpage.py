@@ -11,7 +11,13 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.dataplane.apps.pages import render_error_page, render_index_page, render_product_page
+from sandbox.dataplane.apps.pages import (
+    STYLE,
+    STYLE_PATH,
+    render_error_page,
+    render_index_page,
+    render_product_page,
+)
 from sandbox.dataplane.engine.messages import Ask, Call, Reply
 
 _PORT = 9080
@@ -82,7 +88,8 @@ class ProductPage:
         if parts[:3] == ["api", "v1", "products"]:
             return self._answer_api(call, parts[3:], now, ask)
         if parts[0] == "static" and len(parts) > 1:
-            return Reply(now, 200, b"", {"content-type": "text/css; charset=utf-8"})
+            style = STYLE.encode() if call.path == STYLE_PATH else b""
+            return Reply(now, 200, style, {"content-type": "text/css; charset=utf-8"})
         status = 405 if parts == ["login"] else 404
         return Reply(now, status, render_error_page(status).encode(), dict(_HTML))
 
