@@ -1,5 +1,5 @@
-"""Writes docs/commands.md, docs/settings.md, docs/causes.md and the README's table of commands from
-the steps, the settings and the causes themselves.
+"""Writes docs/commands.md, docs/settings.md, docs/causes.md, the README's table of commands and the
+host guide's table of the workshop from the steps, the settings, the causes and the tour themselves.
 
 python scripts/reference.py            writes them
 python scripts/reference.py --check    exits with 1 when one is not what it should be
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bot.diagnosis.catalog import CAUSES, HEALTHY
 from bot.diagnosis.model import EVERYTHING, Cause, CauseKind, Subject
 from bot.knowledge.workshop.step_help import format_option
+from bot.knowledge.workshop.tour import PAGES
 from bot.settings import Setting, list_settings
 from bot.steps import Role, Step, StepKind
 from handlers import STEPS
@@ -24,6 +25,7 @@ from handlers import STEPS
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+HOST_GUIDE = DOCS / "host-guide.md"
 NOTE = "<!-- Written by scripts/reference.py: `make docs` renews it. -->"
 END = "<!-- Until here. -->"
 
@@ -97,16 +99,34 @@ def _nature(step: Step) -> str:
     return ("; changes the cluster, one at a time" if step.changes else "") + asks
 
 
+def host_guide() -> str:
+    """The host guide with its table of the workshop anew, from the pages of the tour."""
+    rows, minutes = [], 0
+    for page in PAGES:
+        if not page.optional:
+            at = f"{minutes // 60}:{minutes % 60:02}"
+            sees = "; ".join(map(str, page.see))
+            asked = _cell(page.question.asked) if page.question else ""
+            rows.append(f"| {at} | `/mesh {page.typed}` | {asked} | {_cell(sees)} |")
+            minutes += page.minutes
+    head = ["| time | type | ask before | what the room sees |", "|---|---|---|---|"]
+    return replace_table(HOST_GUIDE, [*head, *rows])
+
+
 def readme() -> str:
-    """The README with its table of commands anew; what stands around the table stays."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(NOTE)
-    _, _, after = rest.partition(END)
+    """The README with its table of commands anew."""
     rows = (
         f"| [`/mesh {_typed(step)}`](docs/commands.md#{step.id}) | {_cell(step.summary)} | "
         f"{_who(step)} |"
         for step in STEPS
     )
-    table = ["| command | what for | who |", "|---|---|---|", *rows]
+    return replace_table(README, ["| command | what for | who |", "|---|---|---|", *rows])
+
+
+def replace_table(path: Path, table: list[str]) -> str:
+    """A document with its table anew; what stands around the table stays."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(NOTE)
+    _, _, after = rest.partition(END)
     return "\n".join([before + NOTE, "", *table, "", END + after])
 
 
@@ -219,12 +239,13 @@ def _cause(cause: Cause) -> Iterator[str]:
 
 
 def main() -> int:
-    """Writes or checks all four."""
+    """Writes or checks all five."""
     made = {
         DOCS / "commands.md": commands(),
         DOCS / "settings.md": settings(),
         DOCS / "causes.md": causes() + "\n",
         README: readme(),
+        HOST_GUIDE: host_guide(),
     }
     if "--check" not in sys.argv[1:]:
         for path, text in made.items():

@@ -12,7 +12,7 @@ from bot.language.localizer import Localizer
 from bot.ledger import Run
 from bot.messages import Message
 from bot.slackrules import escape
-from bot.steps import Role, Step
+from bot.steps import Role, Step, StepKind
 from bot.text import EMPTY, Listed, Text, in_context, join
 from bot.view.blocks import (
     Block,
@@ -80,8 +80,11 @@ class PageContent:
     def done(self) -> bool:
         """The state of the page's step: True when it is in place, or was done before.
 
-        For a step that leaves nothing in the cluster, True when one of its runs was done.
+        For a step that leaves nothing in the cluster, True when one of its runs was done; for one
+        that only answers, when it has answered, whatever there is to be asked.
         """
+        if self.step.shape is StepKind.ANSWER and not self.trouble:
+            return self.page.step in self.reached
         row = self.rows.get(self.page.step)
         if row is not None:
             return row.done or row.is_behind
