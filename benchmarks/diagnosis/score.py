@@ -27,6 +27,7 @@ NORMAL = frozenset(
         "pod-starting",
         "reviews-starting",
         "strict-mtls-api-server",
+        "authorization-asked-for",
         HEALTHY,
     )
 )

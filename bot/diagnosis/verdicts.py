@@ -56,6 +56,7 @@ CHECKED = frozenset(
         "ambient",
         "waypoint",
         "mtls",
+        "authorize",
     }
 )
 """Steps whose Done is looked at once more: what they leave must be able to have its effect."""

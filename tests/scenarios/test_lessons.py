@@ -12,6 +12,7 @@ from tests.scenarios.stage import Stage, playing, words
 
 pytestmark = pytest.mark.long
 
+POLICIES = Ref("security.istio.io", "authorizationpolicies")
 PEERS = Ref("security.istio.io", "peerauthentications")
 MESHES = {
     "sidecars": ("install", "bookinfo", "inject", "expose"),
@@ -64,3 +65,49 @@ async def test_what_others_made_of_mutual_tls_is_asked_about(tmp_path: Path) -> 
         assert "changes PeerAuthentication default, set by kubectl-create" in asked
         assert "mtls.mode: PERMISSIVE → STRICT" in asked
         assert "connection cut" in words(await stage.type('click "Replace it"'))
+
+
+CUT = {"sidecars": "status 403", "ambient": "connection cut", "waypoint": "connection cut"}
+"""How a pod's proxy refuses a caller without an identity."""
+
+
+@pytest.mark.parametrize("mesh", CUT)
+async def test_only_the_callers_that_are_named_may_ask(tmp_path: Path, mesh: str) -> None:
+    """Who is named is answered, a caller inside and one outside are refused, and `why` says that it
+    was asked for; off and undone, nothing is left."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        await enter_mesh(stage, "ambient" if mesh == "waypoint" else mesh)
+        if mesh == "waypoint":
+            await stage.type("/mesh waypoint")
+        said = words(await stage.type("/mesh authorize"))
+        assert "only productpage may ask reviews" in said
+        assert f"to reviews: {CUT[mesh]}" in said
+        said = words(await stage.type("/mesh authorize ratings from reviews"))
+        refused = "500" if mesh == "ambient" else "403"
+        assert f"productpage asks ratings itself: status {refused}" in said
+        assert "expected: ratings never lost" in said
+        said = words(await stage.type("/mesh why"))
+        assert "authorization-asked-for" in said
+        assert "authorization-denies" not in said
+        assert "It was already so" in words(await stage.type("/mesh authorize"))
+        said = words(await stage.type("/mesh authorize ratings off"))
+        assert "everybody may ask ratings again" in said
+        await stage.type("/mesh undo")
+        await stage.type('click "Take it back"')
+        assert "ratings" in {
+            p["metadata"]["name"] for p in await stage.api.list(POLICIES, "bookinfo")
+        }
+        assert "to reviews: status 200" in words(await stage.type("/mesh authorize off"))
+        assert await stage.api.list(POLICIES, "bookinfo") == []
+
+
+async def test_who_may_ask_is_read_and_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
+    """A caller that never asks is refused with one that does; under strict mutual TLS the refusal
+    from outside proves nothing."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        await enter_mesh(stage, "sidecars")
+        said = words(await stage.type("/mesh authorize details from reviews -> error"))
+        assert "reviews never asks details; productpage does" in said
+        await stage.type("/mesh mtls strict")
+        said = words(await stage.type("/mesh authorize reviews -> normal"))
+        assert "cut off before any policy is asked" in said

@@ -13,12 +13,13 @@ from fnmatch import fnmatchcase
 
 from bot.diagnosis.binding import find_waypoint_pod
 from bot.diagnosis.facts import describe, show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.peers import is_protected
 from bot.diagnosis.state import CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
 from bot.kinds import AUTHORIZATION_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import is_captured
+from bot.knowledge.objects.ownership import is_own
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text
 
@@ -199,11 +200,41 @@ def match_value(pattern: str, value: str) -> bool:
 
 
 def find_denied(state: NamespaceState) -> Iterator[Finding]:
-    """Yield policies that refuse requests of the page."""
+    """Yield policies that refuse requests of the page, but for what was asked for."""
+    yield from build_findings(state, asked=False)
+
+
+def find_asked(state: NamespaceState) -> Iterator[Finding]:
+    """Yield policies of the bot's own that refuse whom they were asked to refuse."""
+    yield from build_findings(state, asked=True)
+
+
+def is_asked_for(state: NamespaceState, policy: Object, call: Call) -> bool:
+    """Tell whether the bot made a policy, and it names other callers than this one.
+
+    One that names the caller and refuses it all the same does not do what was asked for.
+    """
+    named = [
+        str(principal)
+        for rule in policy["spec"].get("rules") or []
+        for each in rule.get("from") or []
+        for principal in (each.get("source") or {}).get("principals") or []
+    ]
+    accounts = {
+        f"/sa/{pod['spec'].get('serviceAccountName') or 'default'}"
+        for pod in list_pods_of(state, call.caller)
+    }
+    return is_own(policy) and not any(name.endswith(tuple(accounts)) for name in named)
+
+
+def build_findings(state: NamespaceState, *, asked: bool) -> Iterator[Finding]:
+    """Yield a finding for each policy that refuses requests, as it was asked to or not."""
     refused: dict[str, tuple[Object, str, list[Call]]] = {}
     for call in list_bookinfo_calls(state):
         if found := find_refusing_policy(state, call):
             policy, how = found
+            if is_asked_for(state, policy, call) is not asked:
+                continue
             refused.setdefault(describe(policy), (policy, how, []))[2].append(call)
     for name, (policy, how, calls) in refused.items():
         call = calls[0]
@@ -233,15 +264,22 @@ def find_denied(state: NamespaceState) -> Iterator[Finding]:
                     path=call.path,
                 ),
             ),
-            Fix(
-                line=f"kubectl describe authorizationpolicy {get_name(policy)} "
-                f"-n {policy['metadata']['namespace']}"
-            ),
+            choose_fix(policy),
             frozenset(
                 {f"app/{each}" for each in list_refused_apps(calls)}
                 | ({f"Gateway/{labels[GATEWAY_NAME]}"} if GATEWAY_NAME in labels else set())
             ),
         )
+
+
+def choose_fix(policy: Object) -> Fix:
+    """Return what ends a refusal: the step that made the policy, or else a look at it."""
+    if is_own(policy):
+        return Fix(command="authorize off")
+    return Fix(
+        line=f"kubectl describe authorizationpolicy {get_name(policy)} "
+        f"-n {policy['metadata']['namespace']}"
+    )
 
 
 def list_refused_apps(calls: Sequence[Call]) -> set[str]:
@@ -258,7 +296,19 @@ CAUSES = (
         "403 `RBAC: access denied`, and a policy that selects the callee.",
         "Change or delete the policy",
         find_denied,
+        ("authorize",),
         gravity=1,
         source="Istio's reference of AuthorizationPolicy",
+    ),
+    Cause(
+        "authorization-asked-for",
+        Subject.SECURITY,
+        "`/mesh authorize` lets only some callers in, and another one is refused: that is meant.",
+        "An AuthorizationPolicy that the bot made, and a call of one whom it does not name.",
+        "`/mesh authorize off` ends it",
+        find_asked,
+        kind=CauseKind.NORMAL,
+        by_object=True,
+        source="managedFields of the policy",
     ),
 )

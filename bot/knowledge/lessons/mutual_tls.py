@@ -6,8 +6,10 @@ connection arrives (Istio 1.23 and 1.30).
 
 from __future__ import annotations
 
+import contextlib
+
 from bot.errors import Forbidden
-from bot.kinds import PEER_AUTHENTICATION, Object
+from bot.kinds import AUTHORIZATION_POLICY, PEER_AUTHENTICATION, Object
 from bot.knowledge.lessons.looks import Proof, look_at_pages, look_until_all_hold
 from bot.knowledge.lessons.outside import look_from_outside
 from bot.knowledge.lessons.prerequisites import check_gateway, check_members
@@ -27,9 +29,9 @@ from bot.text import EMPTY, Listed, Text, join
 NAME = "default"
 """What Istio's documentation calls the policy of a whole namespace."""
 STRICT, PERMISSIVE = "strict", "permissive"
-ASKED = "productpage"
-"""The application that is asked from outside: the gateway asks it as well, so that nothing but the
-caller differs."""
+ASKED = ("productpage", "details", "reviews", "ratings")
+"""The applications that may be asked from outside. The gateway asks the first as well, so that
+nothing but the caller differs."""
 EFFECTS = {
     STRICT: Text("pods take mutual TLS alone: a caller outside the mesh is refused."),
     PERMISSIVE: Text("pods take mutual TLS and plain text: a caller outside the mesh is answered."),
@@ -81,9 +83,10 @@ async def set_mode(context: Context, mode: str) -> Verdict:
         return verdict
     wanted = build_policy(context.workshop.app_namespace, mode)
     changes = await apply_rules(context, [wanted])
-    proof = await look_from_both_sides(context, refused=mode == STRICT)
+    asked = await choose_asked(context)
+    proof = await look_from_both_sides(context, asked, refused=mode == STRICT)
     evidence = (*(changes or [Text("the rule was already so")]), *proof.lines)
-    links, lines = await link_to_rules(context, [wanted], ASKED)
+    links, lines = await link_to_rules(context, [wanted], asked)
     following = suggest_commands(
         context, "mtls permissive" if mode == STRICT else "mtls strict", "mtls off", "why"
     )
@@ -100,20 +103,30 @@ async def set_mode(context: Context, mode: str) -> Verdict:
         lines=lines,
         notes=(
             Text(
-                "The page came through the gateway, which is in the mesh; from outside the same "
-                "pod was asked in plain text through the API server, which is not."
+                "The page came through the gateway, which is in the mesh; from outside a pod was "
+                "asked in plain text through the API server, which is not."
             ),
         ),
     )
 
 
-async def look_from_both_sides(context: Context, *, refused: bool) -> Proof:
+async def choose_asked(context: Context) -> str:
+    """Return the application to ask from outside: one that no AuthorizationPolicy protects, so that
+    a refusal is of mutual TLS alone; the first where there is none.
+    """
+    found = await context.cluster.find(AUTHORIZATION_POLICY, context.workshop.app_namespace)
+    chosen = [(p["spec"].get("selector") or {}).get("matchLabels") or {} for p in found]
+    limited = {labels.get("app", "") for labels in chosen}
+    return next((app for app in ASKED if app not in limited), ASKED[0])
+
+
+async def look_from_both_sides(context: Context, asked: str, *, refused: bool) -> Proof:
     """Look at pages, and ask from outside the mesh, until both are as expected."""
     whole = Expectation(NOBODY, Text("whole pages"), has_reviews_everywhere)
     return await look_until_all_hold(
         context,
         look_at_pages(context, whole),
-        look_from_outside(context, ASKED, refused=refused),
+        look_from_outside(context, asked, refused=refused),
     )
 
 
@@ -140,17 +153,39 @@ def is_let_in_by_node(now: Snapshot, proof: Proof) -> bool:
     return pages.holds and not outside.holds and all(map(is_captured, now.app_pods))
 
 
-async def list_other_policies(context: Context) -> list[Object]:
-    """Return the PeerAuthentications of the application's and of the mesh's namespace, without the
-    one that this step writes; () where they may not be read.
+async def list_policies(context: Context) -> list[Object]:
+    """Return the PeerAuthentications of the application's namespace, then those of the mesh's,
+    without the latter where they may not be read.
     """
     own, shared = context.workshop.app_namespace, context.workshop.mesh_namespace
     found = await context.cluster.find(PEER_AUTHENTICATION, own)
-    try:
-        found += await context.cluster.find(PEER_AUTHENTICATION, shared)
-    except Forbidden:
-        pass
+    with contextlib.suppress(Forbidden):
+        found = [*found, *await context.cluster.find(PEER_AUTHENTICATION, shared)]
+    return found
+
+
+async def list_other_policies(context: Context) -> list[Object]:
+    """Return the PeerAuthentications that may decide beside the one that this step writes."""
+    own = context.workshop.app_namespace
+    found = await list_policies(context)
     return [p for p in found if (get_name(p), p["metadata"]["namespace"]) != (NAME, own)]
+
+
+async def is_strict(context: Context, app: str) -> bool:
+    """Tell whether an application's pods take mutual TLS alone: by a policy of theirs, or else of
+    the namespace, or else of the mesh; UNSET inherits (Istio 1.23 and 1.30).
+    """
+    ranked = dict[int, str]()
+    for policy in await list_policies(context):
+        spec, home = policy.get("spec") or {}, policy["metadata"]["namespace"]
+        labels = (spec.get("selector") or {}).get("matchLabels") or {}
+        mode = str((spec.get("mtls") or {}).get("mode") or "UNSET")
+        if mode == "UNSET" or (labels and labels.get("app") != app):
+            continue
+        own = home == context.workshop.app_namespace
+        if own or not labels:
+            ranked.setdefault((2 if labels else 1) if own else 0, mode)
+    return bool(ranked) and ranked[max(ranked)] == "STRICT"
 
 
 def describe_policy(policy: Object) -> Text:
@@ -177,7 +212,7 @@ async def remove_mode(context: Context) -> Verdict:
     if others or check_members(context, now) is not None:
         told = [Text("in force: {policy}", policy=describe_policy(each)) for each in others]
         return Verdict(State.DONE, words, evidence=(*gone, *told), next=following)
-    proof = await look_from_both_sides(context, refused=False)
+    proof = await look_from_both_sides(context, await choose_asked(context), refused=False)
     evidence = (*gone, *proof.lines)
     if not proof.holds:
         summary = Text("the mode is removed, but that was not seen.")

@@ -91,11 +91,14 @@ def judge_silence(service: str, problem: Text) -> OutsideAnswer:
 
 
 def look_from_outside(context: Context, service: str, *, refused: bool) -> Looker:
-    """Return a look at a Service from outside: whether it refuses, or else answers with 200."""
+    """Return a look at a Service from outside: whether it refuses, or else takes plain text.
+
+    A policy's 403 is an answer, too: the connection was taken, and the request read.
+    """
 
     async def look() -> Look:
         met = await ask_from_outside(context, service)
-        holds = met.is_refused if refused else met.status == 200
+        holds = met.is_refused if refused else met.status == 200 or met.denied
         because = (
             Text("a caller outside the mesh was not refused by {service}.", service=service)
             if refused

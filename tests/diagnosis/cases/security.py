@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from bot.kinds import AUTHORIZATION_POLICY, DESTINATION_RULE, NETWORK_POLICY, PEER_AUTHENTICATION
+from bot.kinds import (
+    AUTHORIZATION_POLICY,
+    DESTINATION_RULE,
+    NETWORK_POLICY,
+    PEER_AUTHENTICATION,
+    Object,
+)
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cases.rules import define_subsets, route
 from tests.diagnosis.cluster import Cluster, Mode, leave_mesh
@@ -236,6 +242,28 @@ def waypoint_not_among_allowed(cluster: Cluster) -> None:
 def callers_among_allowed(cluster: Cluster) -> None:
     """Without a waypoint the callers themselves are seen."""
     allow_callers(cluster, "bookinfo-productpage", "bookinfo-reviews")
+
+
+def allow_as_bot(cluster: Cluster, *accounts: str) -> None:
+    """Lets only these accounts to ratings, as `/mesh authorize` does."""
+    allow_callers(cluster, *accounts)
+    fields: Object = {"f:spec": {"f:rules": {}}}
+    entry = {"manager": "meshbot", "operation": "Apply", "fieldsV1": fields}
+    cluster.get(AUTHORIZATION_POLICY, "guard")["metadata"]["managedFields"] = [entry]
+
+
+@CASES.names("authorization-asked-for")
+@CASES.spares("authorization-denies")
+def refused_as_asked(cluster: Cluster) -> None:
+    """productpage is not let in, and nobody asked for it to be."""
+    allow_as_bot(cluster, "bookinfo-reviews")
+
+
+@CASES.names("authorization-denies", Mode.WAYPOINT)
+@CASES.spares("authorization-asked-for", Mode.WAYPOINT, instead="authorization-denies")
+def refused_although_let_in(cluster: Cluster) -> None:
+    """The policy of the days before the waypoint names both callers, and shuts them out now."""
+    allow_as_bot(cluster, "bookinfo-productpage", "bookinfo-reviews")
 
 
 @CASES.spares("authorization-denies")
