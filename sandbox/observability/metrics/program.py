@@ -5,29 +5,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
-from decimal import Decimal
-from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Client, Object, Request, Response
-from sandbox.observability.answers import (
-    build_json_response,
-    build_text_response,
-    get_first,
-    parse_parameters,
+from sandbox.observability.answers import build_text_response
+from sandbox.observability.metrics.prometheus_api import (
+    SCRAPE_SECONDS,
+    PrometheusState,
+    answer_api,
 )
 from sandbox.observability.metrics.query import Result, evaluate_query
 from sandbox.observability.metrics.store import Store
-from sandbox.observability.metrics.syntax import QueryError, parse_duration
 from sandbox.observability.process_registry import ProcessRegistry
 from sandbox.observability.sources import Metrics
 
-SCRAPE_SECONDS = 15.0
-"""`scrape_interval` of Istio's sample."""
 PORT = 9090
 _RELOADER_PORT = 8080
-_MOST_POINTS = 11_000  # Prometheus' own limit for one series of a range query
 
 
 class Prometheus:
@@ -87,12 +80,9 @@ class RunningPrometheus:
         }
         if request.path in fixed:
             return build_text_response(fixed[request.path])
-        try:
-            return self._answer_api(request)
-        except QueryError as error:
-            return build_json_response(
-                {"status": "error", "errorType": "bad_data", "error": str(error)}, 400
-            )
+        now = self._get_epoch_seconds()
+        state = PrometheusState(self.store, self.version, self._list_targets(), now)
+        return answer_api(state, request)
 
     async def stop(self) -> None:
         """Stop; what was scraped is gone."""
@@ -109,49 +99,6 @@ class RunningPrometheus:
     def _get_epoch_seconds(self) -> float:
         return self._clock.now().timestamp()
 
-    def _answer_api(self, request: Request) -> Response:
-        asked = parse_parameters(request)
-        if request.path == "/api/v1/query":
-            at = _parse_time(get_first(asked, "time"), self._get_epoch_seconds())
-            return _build_success_response(
-                _build_query_data(evaluate_query(get_first(asked, "query"), self.store, at), at)
-            )
-        if request.path == "/api/v1/query_range":
-            return _build_success_response(self._evaluate_range(asked))
-        if request.path == "/api/v1/targets":
-            return _build_success_response(
-                {"activeTargets": self._list_targets(), "droppedTargets": []}
-            )
-        if request.path == "/api/v1/status/buildinfo":
-            return _build_success_response({"version": self.version})
-        return build_text_response("404 page not found\n", 404)
-
-    def _evaluate_range(self, asked: dict[str, list[str]]) -> Any:
-        start, end = (_parse_time(get_first(asked, name), math.nan) for name in ("start", "end"))
-        step = _parse_step(get_first(asked, "step"))
-        if math.isnan(start) or math.isnan(end) or end < start or step <= 0:
-            raise QueryError(
-                "invalid parameter: start, end and step are needed, and the end not before the "
-                "start"
-            )
-        if (end - start) / step > _MOST_POINTS:
-            raise QueryError(f"exceeded maximum resolution of {_MOST_POINTS} points per timeseries")
-        rows: dict[frozenset[tuple[str, str]], list[list[Any]]] = {}
-        for index in range(int((end - start) / step) + 1):
-            at = start + index * step
-            found = evaluate_query(get_first(asked, "query"), self.store, at)
-            pairs = (
-                [({}, found)]
-                if isinstance(found, float)
-                else [(each.labels, each.value) for each in found]
-            )
-            for labels, value in pairs:
-                rows.setdefault(frozenset(labels.items()), []).append([at, format_number(value)])
-        return {
-            "resultType": "matrix",
-            "result": [{"metric": dict(k), "values": v} for k, v in rows.items()],
-        }
-
     def _list_targets(self) -> list[Object]:
         return [
             {
@@ -161,42 +108,3 @@ class RunningPrometheus:
             }
             for namespace, pod in sorted(set(self._metrics.list_targets()))
         ]
-
-
-def format_number(value: float) -> str:
-    """Return a number as Prometheus writes it: `3`, `0.25`, `NaN`, `+Inf`."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    text = format(Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _parse_time(text: str, default: float) -> float:
-    try:
-        return float(text) if text else default
-    except ValueError as error:
-        raise QueryError(
-            f'invalid parameter "time": cannot parse "{text}" to a valid timestamp'
-        ) from error
-
-
-def _parse_step(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return parse_duration(text)
-
-
-def _build_success_response(data: Any) -> Response:
-    return build_json_response({"status": "success", "data": data})
-
-
-def _build_query_data(result: Result, at: float) -> Any:
-    if isinstance(result, float):
-        return {"resultType": "scalar", "result": [at, format_number(result)]}
-    rows = [
-        {"metric": dict(each.labels), "value": [at, format_number(each.value)]} for each in result
-    ]
-    return {"resultType": "vector", "result": rows}

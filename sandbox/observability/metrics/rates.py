@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from sandbox.observability.metrics.store import Point
 
 
-def compute_increase(points: Sequence[Point], start: float, end: float) -> float | None:
+def compute_increase(
+    points: Sequence[Point], start: float, end: float, *, counter: bool = True
+) -> float | None:
     """Return the increase of a counter between two moments (epoch seconds), extrapolated to
-    them.
+    them; or the difference of what is no counter.
 
     Return None with fewer than two samples. Prometheus' rule: half an interval at most
     beyond the first and last sample, and never below zero.
@@ -20,17 +22,17 @@ def compute_increase(points: Sequence[Point], start: float, end: float) -> float
     if len(points) < 2:
         return None
     first, last = points[0], points[-1]
-    growth = (
-        last.value
-        - first.value
-        + sum(a.value for a, b in zip(points, points[1:], strict=False) if b.value < a.value)
-    )
+    growth = last.value - first.value
+    if counter:
+        growth += sum(
+            a.value for a, b in zip(points, points[1:], strict=False) if b.value < a.value
+        )
     sampled = last.at - first.at
     average = sampled / (len(points) - 1)
     before, after = first.at - start, end - last.at
     if before >= average * 1.1:
         before = average / 2
-    if growth > 0 and first.value >= 0:
+    if counter and growth > 0 and first.value >= 0:
         before = min(before, sampled * first.value / growth)
     if after >= average * 1.1:
         after = average / 2
@@ -44,6 +46,21 @@ def compute_instant_rate(points: Sequence[Point]) -> float | None:
     before, last = points[-2], points[-1]
     growth = last.value if last.value < before.value else last.value - before.value
     return growth / (last.at - before.at)
+
+
+def fit_line(points: Sequence[Point], origin: float) -> tuple[float, float] | None:
+    """Return slope per second and value at `origin` (epoch seconds) of the line through samples by
+    least squares; None with fewer than two.
+    """
+    if len(points) < 2:
+        return None
+    times = [point.at - origin for point in points]
+    count, total = len(points), math.fsum(times)
+    values = math.fsum(point.value for point in points)
+    spread = math.fsum(t * t for t in times) - total * total / count
+    joint = math.fsum(t * p.value for t, p in zip(times, points, strict=True))
+    slope = (joint - total * values / count) / spread
+    return slope, values / count - slope * total / count
 
 
 def compute_quantile(rank: float, buckets: Sequence[tuple[float, float]]) -> float:

@@ -72,8 +72,9 @@ class Series:
         if len(self.times) > 2 * KEPT_SAMPLES:
             del self.times[:KEPT_SAMPLES], self.values[:KEPT_SAMPLES]
 
-    def get_value_at(self, at: float) -> float | None:
-        """Return the value at a moment; None when the series was gone, or not seen for too long."""
+    def get_point_at(self, at: float) -> Point | None:
+        """Return the newest sample at a moment; None when the series was gone, or not seen for too
+        long."""
         index = bisect_right(self.times, at) - 1
         if (
             index < 0
@@ -81,7 +82,7 @@ class Series:
             or math.isnan(self.values[index])
         ):
             return None
-        return self.values[index]
+        return Point(self.times[index], self.values[index])
 
     def list_points_between(self, start: float, end: float) -> list[Point]:
         """Return the samples after `start` up to `end` (epoch seconds), without NaN."""
@@ -133,6 +134,10 @@ class Store:
         for series in self._shown - shown:
             series.append(at, math.nan)
         self._shown = shown
+
+    def list_metric_names(self) -> list[str]:
+        """Return the names of all metrics, by name."""
+        return sorted(self._families)
 
     def select_series(self, matchers: Sequence[Matcher]) -> list[Series]:
         """Return the series that fulfil every matcher."""

@@ -1,288 +1,387 @@
-"""Parser of PromQL: selectors, functions, aggregations and arithmetic, as far as the
-sandbox's Prometheus supports them.
+"""Parser of PromQL: from words to a tree whose types fit together.
+
+Keywords are known in any case; a keyword that stands where a metric's or a label's name must be is
+that name (Prometheus' grammar).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from sandbox.observability.metrics.lexing import (
+    QueryError,
+    Token,
+    build_parse_error,
+    parse_duration,
+    parse_number,
+    parse_special_number,
+    split_tokens,
+    unquote_string,
+)
+from sandbox.observability.metrics.query_tree import (
+    Aggregation,
+    Binary,
+    Call,
+    Moment,
+    Negation,
+    Node,
+    Number,
+    Selector,
+    Subquery,
+    Text,
+)
+from sandbox.observability.metrics.signatures import AGGREGATIONS, COMPARISONS, SETS, check_types
 from sandbox.observability.metrics.store import NAME, Matcher
 
-AGGREGATIONS = ("sum", "avg", "min", "max", "count")
-_UNITS = {
-    "ms": 0.001,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-    "d": 86400.0,
-    "w": 604800.0,
-    "y": 31536000.0,
-}
-_TOKEN = re.compile(
-    r"""\s*(?:
-    (?P<duration>\d+(?:ms|[smhdwy])(?:\d+(?:ms|[smhdwy]))*) |
-    (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[Ii]nf\b|[Nn]a[Nn]\b) |
-    (?P<name>[A-Za-z_:][A-Za-z0-9_:]*) |
-    (?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`) |
-    (?P<symbol>=~|!~|!=|==|<=|>=|[-+*/%^=<>(){}\[\],])
-    )""",
-    re.VERBOSE,
-)
+__all__ = ["QueryError", "parse_duration", "parse_query"]
+
 _LEVELS: tuple[tuple[str, ...], ...] = (
     ("or",),
     ("and", "unless"),
-    ("==", "!=", "<=", "<", ">=", ">"),
+    tuple(COMPARISONS),
     ("+", "-"),
-    ("*", "/", "%"),
+    ("*", "/", "%", "atan2"),
 )
-
-
-class QueryError(Exception):
-    """A query that can't be read or computed; the text is what Prometheus would put into
-    `error`."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """A constant."""
-
-    value: float
-
-
-@dataclass(frozen=True)
-class Selector:
-    """Series; with `seconds` their samples of that long, `offset` seconds ago."""
-
-    matchers: tuple[Matcher, ...]
-    seconds: float = 0.0
-    offset: float = 0.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function of its arguments."""
-
-    function: str
-    arguments: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Aggregation:
-    """Many series to few: grouped `by` these labels, or by all `without` them."""
-
-    operator: str
-    argument: Node
-    labels: tuple[str, ...] = ()
-    without: bool = False
-
-
-@dataclass(frozen=True)
-class Binary:
-    """Two sides and what is between; `boolean` turns a comparison into 0 and 1; `on` and `ignoring`
-    match labels."""
-
-    operator: str
-    left: Node
-    right: Node
-    boolean: bool = False
-    labels: tuple[str, ...] | None = None
-    ignoring: bool = False
-
-
-Node = Number | Selector | Call | Aggregation | Binary
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass
-class _Tokens:
-    kinds: list[tuple[str, str]] = field(default_factory=list)
-    place: int = 0
+class _Words:
+    query: str
+    tokens: list[Token]
+    index: int = 0
 
-    def peek_token(self) -> tuple[str, str]:
-        return self.kinds[self.place] if self.place < len(self.kinds) else ("end", "end of input")
+    def peek(self) -> Token:
+        return self.tokens[self.index]
 
-    def next_token(self) -> tuple[str, str]:
-        token = self.peek_token()
-        self.place += 1
+    def take(self) -> Token:
+        token = self.peek()
+        self.index = min(self.index + 1, len(self.tokens) - 1)
         return token
 
     def take_any(self, *texts: str) -> str:
-        """Return and consume the next token's text when it is one of these, else return ""."""
-        kind, text = self.peek_token()
-        if kind in ("symbol", "name") and text in texts:
-            self.place += 1
+        """Return and take the next word when it is one of these (names in any case), else ""."""
+        token = self.peek()
+        text = token.text.lower() if token.kind == "name" else token.text
+        if token.kind in ("symbol", "name") and text in texts:
+            self.take()
             return text
         return ""
 
-    def require_token(self, text: str) -> None:
+    def require(self, text: str, where: str = "") -> None:
         if not self.take_any(text):
-            raise QueryError(f'parse error: unexpected "{self.peek_token()[1]}", expected "{text}"')
+            raise self.refuse(f'expected "{text}"', where)
+
+    def refuse(self, wanted: str = "", where: str = "") -> QueryError:
+        """Return the error at the next word."""
+        token = self.peek()
+        said = token.text if token.kind == "end" else f'"{token.text}"'
+        words = f"unexpected {said}" + (f" in {where}" if where else "")
+        return self.fail(token.place, words + (f", {wanted}" if wanted else ""))
+
+    def fail(self, place: int, words: str) -> QueryError:
+        return build_parse_error(self.query, place, words)
 
 
 def parse_query(query: str) -> Node:
     """Parse a query into its tree.
 
-    Raises QueryError, which tells what is wrong.
+    Raises QueryError, which tells what is wrong and where.
     """
-    tokens = _Tokens(_tokenize_query(query))
-    node = _parse_binary(tokens, 0)
-    if tokens.peek_token()[0] != "end":
-        raise QueryError(f'parse error: unexpected "{tokens.peek_token()[1]}"')
+    words = _Words(query, split_tokens(query))
+    if words.peek().kind == "end":
+        raise words.fail(0, "no expression found in input")
+    node = _parse_binary(words, 0)
+    if words.peek().kind != "end":
+        raise words.refuse()
+    check_types(node, query)
     return node
 
 
-def parse_duration(duration: str) -> float:
-    """Return a duration such as `1m30s` in seconds.
-
-    Raises QueryError when it is no duration.
-    """
-    parts = re.findall(r"(\d+)(ms|[smhdwy])", duration)
-    if not parts or "".join(n + u for n, u in parts) != duration:
-        raise QueryError(f'not a valid duration string: "{duration}"')
-    return sum(int(number) * _UNITS[unit] for number, unit in parts)
-
-
-def _tokenize_query(query: str) -> list[tuple[str, str]]:
-    found, place, text = [], 0, query.strip()
-    while place < len(text):
-        match = _TOKEN.match(text, place)
-        if match is None:
-            raise QueryError(f"{place + 1}: parse error: unexpected character: {text[place]!r}")
-        found.append((str(match.lastgroup), match[str(match.lastgroup)]))
-        place = match.end()
-    return found
-
-
-def _parse_binary(tokens: _Tokens, level: int) -> Node:
+def _parse_binary(words: _Words, level: int) -> Node:
     if level == len(_LEVELS):
-        return _parse_unary(tokens)
-    left = _parse_binary(tokens, level + 1)
-    while operator := tokens.take_any(*_LEVELS[level]):
-        boolean = bool(tokens.take_any("bool"))
-        matching = tokens.take_any("on", "ignoring")
-        labels = _parse_labels(tokens) if matching else None
-        if tokens.take_any("group_left", "group_right"):
-            raise QueryError("many-to-many and grouped matching is not supported here")
-        right = _parse_binary(tokens, level + 1)
-        left = Binary(operator, left, right, boolean, labels, matching == "ignoring")
-    return left
+        return _parse_unary(words)
+    left = _parse_binary(words, level + 1)
+    while True:
+        place = words.peek().place
+        operator = words.take_any(*_LEVELS[level])
+        if not operator:
+            return left
+        made = _parse_modifiers(words, operator, place)
+        left = replace(made, left=left, right=_parse_binary(words, level + 1))
 
 
-def _parse_unary(tokens: _Tokens) -> Node:
+def _parse_modifiers(words: _Words, operator: str, place: int) -> Binary:
+    """Return an operation without its sides: `bool`, then how labels match, then which side may be
+    many.
+    """
+    boolean = bool(words.take_any("bool"))
+    if boolean and operator not in COMPARISONS:
+        raise words.fail(place, "bool modifier can only be used on comparison operators")
+    matching = words.take_any("on", "ignoring")
+    labels = _parse_labels(words) if matching else None
+    group: Literal["", "left", "right"] = ""
+    included: tuple[str, ...] = ()
+    side = words.take_any("group_left", "group_right") if matching else ""
+    if side:
+        group = "left" if side == "group_left" else "right"
+        included = _parse_labels(words) if words.peek().text == "(" else ()
+        if operator in SETS:
+            raise words.fail(place, f'no grouping allowed for "{operator}" operation')
+    here = Number(0.0)
+    return Binary(
+        operator, here, here, boolean, labels, matching == "ignoring", group, included, place
+    )
+
+
+def _parse_unary(words: _Words) -> Node:
     """Parse a sign and a power: a sign binds less than a power, and powers are read from the
     right.
     """
-    if tokens.take_any("-"):
-        return Binary("*", Number(-1.0), _parse_unary(tokens))
-    tokens.take_any("+")
-    base = _parse_ranged(tokens)
-    return Binary("^", base, _parse_unary(tokens)) if tokens.take_any("^") else base
+    place = words.peek().place
+    if words.take_any("-"):
+        return Negation(_parse_unary(words), place)
+    if words.take_any("+"):
+        return _parse_unary(words)
+    base = _parse_postfix(words)
+    place = words.peek().place
+    if not words.take_any("^"):
+        return base
+    made = _parse_modifiers(words, "^", place)
+    return replace(made, left=base, right=_parse_unary(words))
 
 
-def _parse_ranged(tokens: _Tokens) -> Node:
-    node = _parse_primary(tokens)
-    if tokens.take_any("["):
-        kind, text = tokens.next_token()
-        if kind != "duration" or not isinstance(node, Selector):
-            raise QueryError("parse error: ranges are only allowed for vector selectors")
-        tokens.require_token("]")
-        node = Selector(node.matchers, parse_duration(text))
-    if tokens.take_any("offset"):
-        kind, text = tokens.next_token()
-        if kind != "duration" or not isinstance(node, Selector):
-            raise QueryError("parse error: offset modifier must be preceded by a selector")
-        node = Selector(node.matchers, node.seconds, parse_duration(text))
-    return node
+def _parse_postfix(words: _Words) -> Node:
+    node = _parse_primary(words)
+    while True:
+        place = words.peek().place
+        if words.take_any("["):
+            node = _parse_range(words, node, place)
+        elif words.take_any("offset"):
+            node = _shift(words, node, place)
+        elif words.take_any("@"):
+            node = _fix(words, node, place)
+        else:
+            return node
 
 
-def _parse_primary(tokens: _Tokens) -> Node:
-    kind, text = tokens.peek_token()
-    if kind == "number":
-        tokens.next_token()
-        return Number(float(text))
-    if tokens.take_any("("):
-        inner = _parse_binary(tokens, 0)
-        tokens.require_token(")")
-        return inner
-    if kind == "name":
-        tokens.next_token()
-        if text in AGGREGATIONS:
-            return _parse_aggregation(tokens, text)
-        if tokens.take_any("("):
-            return Call(text, _parse_arguments(tokens))
-        return Selector((Matcher(NAME, "=", text), *_parse_matchers(tokens)))
-    if text == "{":
-        return Selector(_parse_matchers(tokens))
-    raise QueryError(f'parse error: unexpected "{text}"')
+def _parse_range(words: _Words, node: Node, place: int) -> Node:
+    seconds = _parse_length(words, "duration")
+    if words.take_any(":"):
+        step = 0.0 if words.peek().text == "]" else _parse_length(words, "duration")
+        words.require("]", "subquery selector")
+        return Subquery(node, seconds, step, place=place)
+    words.require("]", "range selector")
+    if not isinstance(node, Selector) or node.seconds:
+        raise words.fail(place, "ranges only allowed for vector selectors")
+    if node.offset or node.at is not None:
+        raise words.fail(place, "no offset or @ modifiers allowed before range")
+    return replace(node, seconds=seconds)
 
 
-def _parse_aggregation(tokens: _Tokens, operator: str) -> Node:
-    grouping = tokens.take_any("by", "without")
-    labels = _parse_labels(tokens) if grouping else ()
-    tokens.require_token("(")
-    arguments = _parse_arguments(tokens)
-    if not grouping:
-        grouping = tokens.take_any("by", "without")
-        labels = _parse_labels(tokens) if grouping else ()
-    if len(arguments) != 1:
-        raise QueryError(
-            f"wrong number of arguments for aggregate expression provided, expected 1, got "
-            f"{len(arguments)}"
+def _parse_length(words: _Words, what: str) -> float:
+    token = words.take()
+    if token.kind == "duration":
+        seconds = _read_duration(words, token)
+    elif token.kind == "number":
+        seconds = parse_number(token.text)
+    else:
+        raise words.fail(token.place, f'unexpected "{token.text}", expected {what}')
+    if seconds <= 0:
+        raise words.fail(token.place, "duration must be greater than 0")
+    return seconds
+
+
+def _read_duration(words: _Words, token: Token) -> float:
+    try:
+        return parse_duration(token.text)
+    except QueryError as error:
+        raise words.fail(token.place, str(error)) from error
+
+
+def _shift(words: _Words, node: Node, place: int) -> Node:
+    sign = -1.0 if words.take_any("-") else 1.0
+    token = words.take()
+    if token.kind not in ("duration", "number"):
+        raise words.fail(token.place, f'unexpected "{token.text}" in offset, expected duration')
+    seconds = _read_duration(words, token) if token.kind == "duration" else parse_number(token.text)
+    if not isinstance(node, Selector | Subquery):
+        raise words.fail(
+            place,
+            "offset modifier must be preceded by an instant vector selector or "
+            "range vector selector or a subquery",
         )
-    return Aggregation(operator, arguments[0], labels, grouping == "without")
+    if node.offset:
+        raise words.fail(place, "offset may not be set multiple times")
+    return replace(node, offset=sign * seconds)
 
 
-def _parse_arguments(tokens: _Tokens) -> tuple[Node, ...]:
+def _fix(words: _Words, node: Node, place: int) -> Node:
+    named = words.take_any("start", "end")
+    moment: Moment
+    if named:
+        words.require("(")
+        words.require(")")
+        moment = "start" if named == "start" else "end"
+    else:
+        sign = -1.0 if words.take_any("-") else 1.0
+        token = words.take()
+        if token.kind != "number":
+            raise words.fail(token.place, f'unexpected "{token.text}" in @, expected timestamp')
+        moment = sign * parse_number(token.text)
+    if not isinstance(node, Selector | Subquery):
+        raise words.fail(
+            place,
+            "@ modifier must be preceded by an instant vector selector or "
+            "range vector selector or a subquery",
+        )
+    if node.at is not None:
+        raise words.fail(place, "@ <timestamp> may not be set multiple times")
+    return replace(node, at=moment)
+
+
+def _parse_primary(words: _Words) -> Node:
+    token = words.peek()
+    if token.kind in ("number", "duration", "string"):
+        words.take()
+        return _read_literal(words, token)
+    if words.take_any("("):
+        inner = _parse_binary(words, 0)
+        words.require(")")
+        return inner
+    if token.kind == "name":
+        words.take()
+        return _parse_named(words, token)
+    if token.text == "{":
+        return _build_selector(words, (), token.place)
+    raise words.refuse()
+
+
+def _read_literal(words: _Words, token: Token) -> Node:
+    if token.kind == "string":
+        return Text(_unquote(words, token), token.place)
+    if token.kind == "duration":
+        return Number(_read_duration(words, token), token.place)
+    return Number(parse_number(token.text), token.place)
+
+
+def _unquote(words: _Words, token: Token) -> str:
+    try:
+        return unquote_string(token.text)
+    except QueryError as error:
+        raise words.fail(token.place, str(error).removeprefix("parse error: ")) from error
+
+
+def _parse_named(words: _Words, token: Token) -> Node:
+    """Parse what begins with a name: an aggregation, a function, a number, or a metric."""
+    after = words.peek()
+    grouped = after.kind == "name" and after.text.lower() in ("by", "without")
+    if token.text.lower() in AGGREGATIONS and (after.text == "(" or grouped):
+        return _parse_aggregation(words, token)
+    if after.text == "(":
+        words.take()
+        return Call(token.text, _parse_arguments(words), token.place)
+    special = parse_special_number(token.text)
+    if special is not None:
+        return Number(special, token.place)
+    return _build_selector(words, (Matcher(NAME, "=", token.text),), token.place)
+
+
+def _parse_aggregation(words: _Words, token: Token) -> Node:
+    operator = token.text.lower()
+    grouping = words.take_any("by", "without")
+    labels = _parse_labels(words) if grouping else ()
+    words.require("(", "aggregation")
+    arguments = _parse_arguments(words)
+    if not grouping:
+        grouping = words.take_any("by", "without")
+        labels = _parse_labels(words) if grouping else ()
+    wanted = 2 if AGGREGATIONS[operator] else 1
+    if len(arguments) != wanted:
+        raise words.fail(
+            token.place,
+            f"wrong number of arguments for aggregate expression provided, expected {wanted}, got "
+            f"{len(arguments)}",
+        )
+    parameter = arguments[0] if wanted == 2 else None
+    return Aggregation(
+        operator, arguments[-1], labels, grouping == "without", parameter, token.place
+    )
+
+
+def _parse_arguments(words: _Words) -> tuple[Node, ...]:
     found: list[Node] = []
-    while not tokens.take_any(")"):
-        found.append(_parse_binary(tokens, 0))
-        if not tokens.take_any(","):
-            tokens.require_token(")")
+    while not words.take_any(")"):
+        found.append(_parse_binary(words, 0))
+        if not words.take_any(","):
+            words.require(")")
             break
     return tuple(found)
 
 
-def _parse_labels(tokens: _Tokens) -> tuple[str, ...]:
-    tokens.require_token("(")
+def _parse_labels(words: _Words) -> tuple[str, ...]:
+    words.require("(", "grouping opts")
     found: list[str] = []
-    while not tokens.take_any(")"):
-        found.append(tokens.next_token()[1])
-        if not tokens.take_any(","):
-            tokens.require_token(")")
+    while not words.take_any(")"):
+        found.append(_take_label(words, "grouping opts"))
+        if not words.take_any(","):
+            words.require(")", "grouping opts")
             break
     return tuple(found)
 
 
-def _parse_matchers(tokens: _Tokens) -> tuple[Matcher, ...]:
-    if not tokens.take_any("{"):
+def _take_label(words: _Words, where: str) -> str:
+    token = words.peek()
+    if token.kind == "string":
+        return _unquote(words, words.take())
+    if token.kind != "name" or not _LABEL.fullmatch(token.text):
+        raise words.refuse("expected label", where)
+    return words.take().text
+
+
+def _build_selector(words: _Words, named: tuple[Matcher, ...], place: int) -> Selector:
+    matchers = (*named, *_parse_matchers(words))
+    names = [m for m in matchers if m.label == NAME]
+    if named and len(names) > 1:
+        raise words.fail(
+            place, f'metric name must not be set twice: "{named[0].value}" or "{names[1].value}"'
+        )
+    if all(matcher.matches_labels({}) for matcher in matchers):
+        raise words.fail(place, "vector selector must contain at least one non-empty matcher")
+    return Selector(matchers, place=place)
+
+
+def _parse_matchers(words: _Words) -> tuple[Matcher, ...]:
+    if not words.take_any("{"):
         return ()
     found: list[Matcher] = []
-    while not tokens.take_any("}"):
-        label = tokens.next_token()[1]
-        operator = tokens.take_any("=", "!=", "=~", "!~")
-        kind, text = tokens.next_token()
-        if not operator or kind != "string":
-            raise QueryError(f'parse error: unexpected "{text}" in label matching')
-        found.append(Matcher(label, operator, _unquote_string(text)))
-        if not tokens.take_any(","):
-            tokens.require_token("}")
+    while not words.take_any("}"):
+        quoted = words.peek().kind == "string"
+        label = _take_label(words, "label matching")
+        if quoted and words.peek().text in (",", "}"):
+            # A quoted name alone is the metric's (since Prometheus 3).
+            found.append(Matcher(NAME, "=", label))
+        else:
+            found.append(_parse_condition(words, label))
+        if not words.take_any(","):
+            words.require("}", "label matching")
             break
-    return _check_patterns(found)
+    return tuple(found)
 
 
-def _check_patterns(matchers: list[Matcher]) -> tuple[Matcher, ...]:
-    for matcher in matchers:
-        if "~" in matcher.operator:
-            try:
-                re.compile(matcher.value)
-            except re.error as error:
-                raise QueryError(f"parse error: error parsing regexp: {error}") from error
-    return tuple(matchers)
-
-
-def _unquote_string(text: str) -> str:
-    if text[0] == "`":
-        return text[1:-1]
-    return re.sub(
-        r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), text[1:-1]
-    )
+def _parse_condition(words: _Words, label: str) -> Matcher:
+    operator = words.take_any("=", "!=", "=~", "!~")
+    if not operator:
+        raise words.refuse("expected label matching operator", "label matching")
+    token = words.peek()
+    if token.kind != "string":
+        raise words.refuse("expected string", "label matching")
+    value = _unquote(words, words.take())
+    if "~" in operator:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise words.fail(token.place, f"error parsing regexp: {error}") from error
+    return Matcher(label, operator, value)

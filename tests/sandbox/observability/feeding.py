@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sandbox.clock import Clock
-from sandbox.observability.metrics.program import SCRAPE_SECONDS
+from sandbox.observability.metrics.prometheus_api import SCRAPE_SECONDS
 from sandbox.observability.sources import Sample, Span
 
 NAMESPACE = "bookinfo"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.observability.metrics import rates
-from sandbox.observability.metrics.program import format_number
+from sandbox.observability.metrics.aggregations import format_number
 from sandbox.observability.metrics.query import evaluate_query
 from sandbox.observability.metrics.store import Point, Store
 from sandbox.observability.metrics.syntax import QueryError, parse_duration, parse_query

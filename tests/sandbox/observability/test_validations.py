@@ -419,7 +419,7 @@ def test_a_bad_configuration(text: str) -> None:
     [
         ("v1.87", RELEASES["1.23.2"].kiali),
         ("v2.26", RELEASES["1.30.3"].kiali),
-        ("v3.0.1", RELEASES["1.30.3"].kiali),
+        ("v3.0.1", RELEASES["1.32-alpha"].kiali),
     ],
 )
 def test_versions(tag: str, known: object) -> None:
