@@ -79,7 +79,7 @@ def explain_nothing_to_break(context: Context, now: Snapshot) -> Verdict | None:
             others=f"DestinationRule {', '.join(others)}",
         )
         return enforce.build_unchanged_verdict(context, because, "show", "status")
-    if broken_route.SERVICE in now.virtual_services:
+    if broken_route.list_named_subsets(now):
         return None
     if find_data_path(now) is DataPath.WAYPOINT and broken_route.SERVICE in now.routes:
         return Verdict(

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import checks, enforce, fault_proof, faults, forms, plans, remove
+from bot.knowledge.routing import checks, enforce, fault_proof, faults, forms, plans, remove, waits
 from bot.knowledge.routing.manifests import build_user_fault, find_data_path, find_reviews_version
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import take_snapshot
@@ -68,12 +68,15 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
         )
         return enforce.build_unchanged_verdict(context, because, f"route {user} v2", "route off")
     objects = build_user_fault(path, context.workshop.app_namespace, user, fault.spec)
+    delayed = waits.predict_delay(now, user, fault.delay)
     done = await enforce.enforce_rules(context, now, objects)
-    observed = await wait_for_expectations(context, *fault_proof.build_expectations(user, fault))
+    observed = await wait_for_expectations(
+        context, *fault_proof.build_expectations(user, fault, delayed.outcomes)
+    )
     via = str(observed.seen[0].via) if observed.seen else ""
     ratings = await fault_proof.check_ratings_reachable(context, via)
     evidence = (*done.list_evidence(observed), *observed.lines, ratings.words)
-    notes = faults.explain_fault(path, user)
+    notes = (*faults.explain_fault(path, user), *delayed.notes)
     links, lines = await enforce.link_to_rules(context, objects, "ratings")
     if not observed.holds or not ratings.holds:
         why, following = observed.because, suggest_commands(context, "fault off", "status")
@@ -81,7 +84,7 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
         return Verdict(State.NOT_YET, words, why, evidence, links, following, lines, notes)
     return Verdict(
         State.DONE,
-        join("sentences", fault.describe_effect(user), done.already),
+        join("sentences", delayed.describe(user) or fault.describe_effect(user), done.already),
         evidence=evidence,
         links=links,
         next=suggest_commands(context, "fault off", "graph", "traces"),

@@ -171,7 +171,7 @@ def test_mistakes_in_options_have_words_of_their_own(typed: str, says: str) -> N
         ("fault jas!on", "fault jason"),
         ("fault jason --abort 500", "fault jason abort 500"),
         ("fault jason abort 700 50%", "fault jason abort 599 50%"),
-        ("fault jason delay 5s", "fault jason delay 2.4s"),
+        ("fault jason delay 15s", "fault jason delay 8s"),
         ("fault jason 150%", "fault jason 100%"),
         ("audit 500", "audit 100"),
         ("audit 20x", "audit 20"),

@@ -35,6 +35,7 @@ WITHOUT_ENTRY = {
     "ingress-bypasses-waypoint": "true of every waypoint behind a gateway",
     "circuit-breaker-open": "shows while many requests are under way, which a play must send",
     "double-edges": "true of every waypoint",
+    "time-limit-in-force": "shows while requests are slow, which a play must make and send",
     "authorization-asked-for": "only the bot's own policies are meant, which a step makes",
 }
 """The causes that nobody can make on the page, and why."""

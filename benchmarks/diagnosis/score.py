@@ -28,6 +28,7 @@ NORMAL = frozenset(
         "reviews-starting",
         "strict-mtls-api-server",
         "authorization-asked-for",
+        "time-limit-in-force",
         HEALTHY,
     )
 )

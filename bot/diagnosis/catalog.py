@@ -22,6 +22,7 @@ from bot.diagnosis.causes import (
     routing,
     sidecars,
     subsets,
+    time_limits,
     tracing,
     waypoints,
 )
@@ -43,6 +44,7 @@ CAUSES: tuple[Cause, ...] = (
     *routing.CAUSES,
     *egress_hosts.CAUSES,
     *breakers.CAUSES,
+    *time_limits.CAUSES,
     *faults.CAUSES,
     *mtls.CAUSES,
     *authorization.CAUSES,

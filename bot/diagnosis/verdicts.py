@@ -57,6 +57,9 @@ CHECKED = frozenset(
         "waypoint",
         "mtls",
         "authorize",
+        "timeout",
+        "retry",
+        "breaker",
     }
 )
 """Steps whose Done is looked at once more: what they leave must be able to have its effect."""

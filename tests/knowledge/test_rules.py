@@ -137,7 +137,7 @@ def test_faults_are_read(words: tuple[str, ...], fault: faults.Fault) -> None:
     "words",
     [
         ("abort", "99"),
-        ("delay", "3s"),
+        ("delay", "9s"),
         ("delay", "soon"),
         ("0%",),
         ("101%",),

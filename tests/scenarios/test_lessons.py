@@ -12,6 +12,8 @@ from tests.scenarios.stage import Stage, playing, words
 
 pytestmark = pytest.mark.long
 
+SERVICES = Ref("networking.istio.io", "virtualservices")
+RULES = Ref("networking.istio.io", "destinationrules")
 POLICIES = Ref("security.istio.io", "authorizationpolicies")
 PEERS = Ref("security.istio.io", "peerauthentications")
 MESHES = {
@@ -111,3 +113,59 @@ async def test_who_may_ask_is_read_and_what_cannot_be_shown_is_said(tmp_path: Pa
         await stage.type("/mesh mtls strict")
         said = words(await stage.type("/mesh authorize reviews -> normal"))
         assert "cut off before any policy is asked" in said
+
+
+async def test_a_time_limit_and_tries_stay_beside_other_rules(tmp_path: Path) -> None:
+    """Whose patience ends a wait is seen and said; routes and faults come and go, the limits stay
+    until they are ended, and then nothing is left of them."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        for line in ("install", "bookinfo", "inject", "route jason v2"):
+            await stage.type(f"/mesh {line}")
+        said = words(await stage.type("/mesh fault jason delay 7s"))
+        assert "jason waits 6 s and gets no reviews" in said
+        assert "a bug that only a delay shows" in said
+        said = words(await stage.type("/mesh timeout reviews 0.5s"))
+        assert "jason waits 1 s and gets no reviews" in said
+        assert "as guest, 10 pages: reviews v1 10" in said
+        await stage.type("/mesh timeout reviews off")
+        said = words(await stage.type("/mesh retry reviews 2 0.5s"))
+        assert "reviews are asked 6 times for one page" in said
+        assert "a fault on ratings is in force" in words(await stage.type("/mesh why")).lower()
+        await stage.type("/mesh fault off")
+        assert "as jason, 10 pages: reviews v3 10" in words(
+            await stage.type("/mesh route jason v3")
+        )
+        assert "every version answers everybody" in words(await stage.type("/mesh route off"))
+        assert "no route for reviews" in words(await stage.type("/mesh status"))
+        (left,) = await stage.api.list(SERVICES, "bookinfo")
+        (rule,) = left["spec"]["http"]
+        assert rule["retries"]["perTryTimeout"] == "500ms"
+        said = words(await stage.type("/mesh retry reviews -> normal"))
+        assert "nobody meets it" in said
+        await stage.type("/mesh retry off")
+        assert await stage.api.list(SERVICES, "bookinfo") == []
+        assert "nothing was changed" in words(await stage.type("/mesh retry off"))
+
+
+@pytest.mark.parametrize("mesh", ["sidecars", "waypoint"])
+async def test_a_breaker_turns_a_burst_away(tmp_path: Path, mesh: str) -> None:
+    """Of a burst some are refused, one after the other none is; the limit stays beside a route, and
+    off, a burst gets all its answers."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        await enter_mesh(stage, "ambient" if mesh == "waypoint" else mesh)
+        if mesh == "waypoint":
+            await stage.type("/mesh waypoint")
+        said = words(await stage.type("/mesh breaker reviews"))
+        assert "before the rule, 30 at once: 200 × 30" in said
+        assert "503 ×" in said
+        assert "5 one after the other: 200 × 5" in said
+        await stage.type("/mesh route jason v2")
+        rule = await stage.api.get(RULES, "reviews", "bookinfo")
+        assert rule is not None
+        assert rule["spec"]["trafficPolicy"]["connectionPool"]["tcp"] == {"maxConnections": 1}
+        if mesh == "waypoint":
+            said = words(await stage.type("/mesh breaker reviews 2 -> error"))
+            assert "sends to Services of single versions" in said
+        await stage.type("/mesh route off")
+        assert "30 at once: 200 × 30" in words(await stage.type("/mesh breaker off"))
+        assert await stage.api.list(RULES, "bookinfo") == []

@@ -171,7 +171,7 @@ async def test_what_is_missing_is_offered(
         ("route version=v2", "Whose requests?"),
         ("route jason v4", "version: should be one of v1, v2 or v3"),
         ("fault jason abort 200", "an abort has a status of 400 to 599"),
-        ("fault jason delay 1h", "a delay is 0.1s to 2.4s"),
+        ("fault jason delay 1h", "a delay is 0.1s to 8s"),
         ("fault jason explode", "“explode” is no fault"),
         ("shift v9=100", "is not a share such as v1=50"),
     ],

@@ -21,7 +21,7 @@ async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     view = await form(stage, "/mesh fault")
     wrong = await fill(stage, view, user="jason", kind="delay", seconds="9")
     assert (wrong.ack_payload or {})["errors"] == {
-        "seconds": "This does not fit: a delay is 0.1s to 2.4s."
+        "seconds": "This does not fit: a delay is 0.1s to 8s."
     }
     assert stage.workspace.list_modals("host") == [view]
     await fill(stage, view, user="jason", kind="delay", seconds="1.5", percent="50")

@@ -9,6 +9,7 @@ from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.rules import list_obeyed_rules
 from bot.diagnosis.state import APPS, NamespaceState
 from bot.kinds import Object
+from bot.knowledge.objects.ownership import is_own
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim
 
@@ -30,12 +31,17 @@ def find_open_breaker(state: NamespaceState) -> Iterator[Finding]:
                     service=app,
                 ),
                 (show_field(rule, "trafficPolicy", ", ".join(list_limits(rule))), *shown),
-                Fix(
-                    line=f"kubectl edit destinationrule {get_name(rule)} "
-                    f"-n {rule['metadata']['namespace']}"
-                ),
+                choose_fix(rule, app),
                 frozenset({f"Service/{app}", f"app/{app}"}),
             )
+
+
+def choose_fix(rule: Object, app: str) -> Fix:
+    """Return what ends the limits: the step that set them, or a line for whoever has kubectl."""
+    if is_own(rule):
+        return Fix(command=f"breaker {app} off")
+    place = f"-n {rule['metadata']['namespace']}"
+    return Fix(line=f"kubectl edit destinationrule {get_name(rule)} {place}")
 
 
 def list_limits(rule: Object) -> list[str]:
@@ -89,7 +95,7 @@ CAUSES = (
         "without that Service.",
         "Higher limits, or none",
         find_open_breaker,
-        ("traffic", "route", "shift"),
+        ("traffic", "route", "shift", "breaker"),
         kind=CauseKind.NORMAL,
         source="Istio's circuit breaking",
     ),

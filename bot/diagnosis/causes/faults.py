@@ -291,7 +291,7 @@ CAUSES = (
         "A rule with a fault that can hit somebody; flags `FI` or `DI`.",
         "`/mesh fault off` ends it",
         find_in_force,
-        ("fault", "traffic"),
+        ("fault", "traffic", "route", "shift", "timeout", "retry"),
         kind=CauseKind.NORMAL,
         by_object=True,
     ),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.errors import ClusterError
 from bot.kinds import AUTHORIZATION_POLICY, Object
-from bot.knowledge.bookinfo.gateway import SERVICE
 from bot.knowledge.lessons.callers import (
     CALLERS,
     Admission,
@@ -14,6 +12,7 @@ from bot.knowledge.lessons.callers import (
     find_principals,
     list_policy_names,
 )
+from bot.knowledge.lessons.entry import NO_STATUS, ask_status, build_request
 from bot.knowledge.lessons.looks import Look, Looker, Proof, look_at_pages, look_until_all_hold
 from bot.knowledge.lessons.mutual_tls import NODE_NOTE, is_let_in_by_node, is_strict
 from bot.knowledge.lessons.outside import ask_from_outside, look_from_outside
@@ -28,16 +27,14 @@ from bot.knowledge.routing.enforce import (
     delete_found_rules,
     link_to_rules,
 )
-from bot.knowledge.routing.fault_proof import GATEWAY_PORT, has_reviews_everywhere
-from bot.knowledge.routing.manifests import PORT, DataPath, find_data_path
+from bot.knowledge.routing.fault_proof import has_reviews_everywhere
+from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.routing.request_proof import NOBODY, Expectation, count_pages
 from bot.knowledge.snapshot import Snapshot, take_snapshot
-from bot.ports import HttpRequest, TrafficReport
+from bot.ports import TrafficReport
 from bot.steps import Context, Plan, State, Verdict
 from bot.text import EMPTY, Listed, Text, join
 
-API = "/api/v1/products/0/ratings"
-"""A page of productpage's for which it asks ratings itself (Bookinfo 1.20)."""
 STRICT_NOTE = Text(
     "with strict mutual TLS a caller outside the mesh is cut off before any policy is asked, so "
     "that nothing here shows the refusal."
@@ -173,17 +170,14 @@ def look_from_productpage(
     """
     if admission.service != "ratings":
         return ()
-    through = check_gateway(context, now) is None
-    service, port = (SERVICE, GATEWAY_PORT) if through else ("productpage", PORT)
-    request = HttpRequest(context.workshop.app_namespace, service, port, API)
+    request = build_request(context, now, "ratings")
     admitted = "productpage" in admission.callers
 
     async def look() -> Look:
-        try:
-            status = (await context.web.ask(request)).status
-        except ClusterError as problem:
-            silent = Text("productpage's API does not answer: {why}", why=problem.message)
-            return Look(False, (silent,), Text("productpage's API does not answer."))
+        status = await ask_status(context, request)
+        if status == NO_STATUS:
+            silent = Text("productpage's API does not answer.")
+            return Look(False, (silent,), silent)
         line = Text("from inside, productpage asks ratings itself: status {status}", status=status)
         because = (
             Text("productpage is refused by ratings.")

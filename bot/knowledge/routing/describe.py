@@ -11,7 +11,7 @@ from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE, Object
 from bot.knowledge.bookinfo.traffic_report import describe_stream
 from bot.knowledge.routing.manifests import has_no_weight, iterate_http_rules, takes_all
 from bot.knowledge.snapshot import Snapshot
-from bot.text import Listed, Text, verbatim
+from bot.text import Listed, Text, join, verbatim
 
 Destination = tuple[str | Text, Any]
 """A version or a Service, and its weight; None for all requests."""
@@ -24,13 +24,13 @@ def describe_rules_in_force(now: Snapshot) -> list[Text]:
     found = [
         line
         for name, service in now.virtual_services.items()
-        for line in describe_virtual_service(name, service)
+        for line in describe_virtual_service(name, service, limits=True)
     ]
     found += [
         line
         for name, route in now.routes.items()
         if is_service_route(route)
-        for line in describe_http_route(name, route)
+        for line in describe_http_route(name, route, limits=True)
     ]
     return found + [
         Text("requests: {stream}", stream=describe_stream(stream)) for stream in now.streams
@@ -52,8 +52,10 @@ def describe_rules(rule: Object) -> Iterator[Text]:
         yield from describe_http_route(str(rule["metadata"]["name"]), rule)
 
 
-def describe_virtual_service(name: str, service: Object) -> Iterator[Text]:
-    """Yield a sentence for each rule of a VirtualService."""
+def describe_virtual_service(name: str, service: Object, *, limits: bool = False) -> Iterator[Text]:
+    """Yield a sentence for each rule of a VirtualService; with `limits` also what it says of all
+    its requests.
+    """
     for number, rule in enumerate(iterate_http_rules(service)):
         matches = rule.get("match") or []
         users = [
@@ -65,11 +67,33 @@ def describe_virtual_service(name: str, service: Object) -> Iterator[Text]:
         ]
         faults = describe_fault(rule.get("fault") or {})
         whose = describe_matched_users(users, number, takes_all=takes_all(matches))
-        yield describe_rule(name, whose, destinations, faults)
+        told = describe_rule(name, whose, destinations, faults)
+        yield join("comma", told, *describe_limits(rule)) if limits else told
 
 
-def describe_http_route(name: str, route: Object) -> Iterator[Text]:
-    """Yield a sentence for each rule of an HTTPRoute."""
+def describe_limits(rule: Object) -> list[Text]:
+    """Return what a rule says of all its requests: time limit, tries, copies."""
+    found = []
+    if limit := rule.get("timeout") or (rule.get("timeouts") or {}).get("request"):
+        found.append(Text("ends after {limit}", limit=str(limit)))
+    if (retries := rule.get("retries") or {}).get("attempts"):
+        found.append(Text("sent again up to {n} times", n=str(retries["attempts"])))
+    for copy in list_mirrors(rule):
+        found.append(Text("copied to {version}", version=copy))
+    return found
+
+
+def list_mirrors(rule: Object) -> list[str]:
+    """Return the versions, or Services, that get copies of a rule's requests."""
+    told = [each.get("destination") or {} for each in rule.get("mirrors") or []]
+    told += [rule["mirror"]] if rule.get("mirror") else []
+    filters = (each.get("requestMirror") or {} for each in rule.get("filters") or [])
+    names = [str(each.get("subset") or each.get("host", "")) for each in told]
+    return names + [str(f["backendRef"].get("name")) for f in filters if f.get("backendRef")]
+
+
+def describe_http_route(name: str, route: Object, *, limits: bool = False) -> Iterator[Text]:
+    """Yield a sentence for each rule of an HTTPRoute; `limits` as for a VirtualService."""
     for number, rule in enumerate(route["spec"].get("rules") or []):
         users = [read_header_user(match) for match in rule.get("matches") or []]
         backends = rule.get("backendRefs") or []
@@ -79,7 +103,8 @@ def describe_http_route(name: str, route: Object) -> Iterator[Text]:
         ]
         faults = [Text("aborted with {status}", status=500)] if has_no_weight(rule) else []
         whose = describe_matched_users(users, number, takes_all=takes_all(rule.get("matches")))
-        yield describe_rule(name, whose, destinations, faults)
+        told = describe_rule(name, whose, destinations, faults)
+        yield join("comma", told, *describe_limits(rule)) if limits else told
 
 
 def read_header_user(match: Object) -> str:

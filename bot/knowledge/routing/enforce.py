@@ -35,6 +35,12 @@ from bot.knowledge.routing.describe import describe_rules
 from bot.knowledge.routing.hosts import is_rule_for
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.routing.request_proof import Observation
+from bot.knowledge.routing.route_settings import (
+    PLACES,
+    POLICY,
+    is_plain,
+    keep_settings,
+)
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context, Link, Plan, State, Verdict
 from bot.text import EMPTY, Listed, Text
@@ -150,6 +156,8 @@ def list_ended_rules(before: Object, after: Object) -> list[Text]:
     """Return the rules that were in force by an object and are no longer, in words."""
     if not is_rule_for(before, get_name(after), after["metadata"]["namespace"]):
         return []
+    if before["kind"] in PLACES and is_plain(before):
+        return []
     still = list(describe_rules(after))
     return [
         Text("ended: {rule}", rule=rule) for rule in describe_rules(before) if rule not in still
@@ -183,7 +191,9 @@ def select_conflicting_rules(now: Snapshot, path: DataPath, service: str) -> lis
         return select_rules(now, service, HTTP_ROUTE)
     found = select_rules(now, service, VIRTUAL_SERVICE)
     rules = select_rules(now, service, DESTINATION_RULE)
-    return [*found, *(rule for rule in rules if judge_deletion(rule) is None)]
+    # Limits of connections hold at a waypoint too.
+    idle = [rule for rule in rules if not rule["spec"].get(POLICY)]
+    return [*found, *(rule for rule in idle if judge_deletion(rule) is None)]
 
 
 def select_rules(now: Snapshot, service: str, *kinds: Kind) -> list[Object]:
@@ -237,9 +247,13 @@ class EnforcementResult:
 
 
 async def enforce_rules(
-    context: Context, now: Snapshot, objects: Sequence[Object]
+    context: Context, now: Snapshot, objects: Sequence[Object], *, keep: bool = True
 ) -> EnforcementResult:
-    """Write one service's rules, and delete those that conflict with them."""
+    """Write one service's rules, and delete those that conflict with them.
+
+    `keep`: settings of the bot's own rules, such as time limits, stay in them.
+    """
+    objects = keep_settings(now, objects) if keep else objects
     path, service = find_data_path(now), get_name(objects[-1])
     # Apply before deleting: the other way round there would be a moment without any rule.
     changes = (
@@ -251,9 +265,17 @@ async def enforce_rules(
 
 
 async def plan_rules(
-    context: Context, now: Snapshot, objects: Sequence[Object], summary: Text
+    context: Context,
+    now: Snapshot,
+    objects: Sequence[Object],
+    summary: Text,
+    *,
+    keep: bool = True,
 ) -> Plan | None:
-    """Return what enforcing these rules takes from others, None when it takes nothing."""
+    """Return what enforcing these rules takes from others, None when it takes nothing; `keep` as
+    for enforce_rules.
+    """
+    objects = keep_settings(now, objects) if keep else objects
     path, service = find_data_path(now), get_name(objects[-1])
     wanted = [*await load_version_services(context, path), *objects]
     found = await find_write_conflicts(context, wanted, exact=True)

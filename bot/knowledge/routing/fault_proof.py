@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.errors import ClusterError, Unreadable
@@ -15,6 +16,7 @@ from bot.knowledge.routing.request_proof import (
     compute_wilson_interval,
     count_pages,
 )
+from bot.knowledge.routing.waits import Outcome
 from bot.ports import HttpRequest, TrafficReport
 from bot.steps import Context
 from bot.text import Text
@@ -25,12 +27,17 @@ LEAST, SOME, MOST = 10, 20, 200
 """Requests that are sent to see a fault: of all requests, of some of them, and at most."""
 
 
-def build_expectations(user: str, fault: Fault) -> tuple[Expectation, Expectation]:
-    """Return what the named user meets, and that another one does not.
+def build_expectations(
+    user: str, fault: Fault, outcomes: Sequence[Outcome] = ()
+) -> tuple[Expectation, Expectation]:
+    """Return what the named user meets, and that another one does not; `outcomes` are those that a
+    delay has by the versions that the user may get.
 
     Pages of reviews v1 never ask ratings.
     """
     other = choose_other_user(user)
+    if any(outcome.ended_by for outcome in outcomes):
+        return build_loss_expectations(user, other, fault, outcomes)
     if fault.delay:
         return build_delay_expectations(user, other, fault)
     unaffected = expect_ratings(other)
@@ -64,6 +71,37 @@ def build_delay_expectations(
         Text("quicker than {slow:.0f} ms", slow=slow),
         lambda seen: has_reviews_everywhere(seen) and 0 < seen.p95 < slow,
     )
+
+
+def build_loss_expectations(
+    user: str, other: str, fault: Fault, outcomes: Sequence[Outcome]
+) -> tuple[Expectation, Expectation]:
+    """Return that the user's pages lose what somebody's patience ends, after that time, and that
+    those of another one do not.
+    """
+    worst = max(outcomes, key=lambda outcome: outcome.seconds)
+    slow, always = 900 * worst.seconds, fault.percent == 100 and len(outcomes) == 1
+
+    def holds(seen: TrafficReport) -> bool:
+        lost = count_lost_pages(seen, ratings=worst.reviews)
+        enough = lost == sum(seen.codes.values()) if always else lost > 0
+        return enough and seen.p99 >= slow and (worst.reviews is has_reviews_everywhere(seen))
+
+    words = (
+        Text("ratings lost after {seconds:g} s", seconds=worst.seconds)
+        if worst.reviews
+        else Text("reviews lost after {seconds:g} s", seconds=worst.seconds)
+    )
+    return Expectation(user, words, holds, count_needed_requests(fault.percent)), Expectation(
+        other,
+        Text("quicker than {slow:.0f} ms", slow=slow),
+        lambda seen: has_reviews_everywhere(seen) and 0 < seen.p95 < slow,
+    )
+
+
+def count_lost_pages(seen: TrafficReport, *, ratings: bool) -> int:
+    """Count the pages without reviews, or with `ratings` those without ratings."""
+    return seen.ratings.get("unavailable", 0) if ratings else seen.versions.get("none", 0)
 
 
 def expect_ratings(user: str, count: int = LEAST) -> Expectation:

@@ -12,9 +12,9 @@ from bot.kinds import Object
 from bot.knowledge.routing.manifests import DataPath
 from bot.text import Text
 
-SHORTEST, LONGEST = 0.1, 2.4
-"""Seconds that a delay may be: reviews v3 gives up on ratings after 2.5, productpage on reviews
-after 3 (1.20)."""
+SHORTEST, LONGEST = 0.1, 8.0
+"""Seconds that a delay may be. Longer ones show nothing new: reviews v3 gives up on ratings after
+2.5, productpage on reviews after 3, twice (1.20), and the proof's own patience is ten."""
 WORKSHOP_USERS = {"jason", "biznagafest"}
 """The workshop's text prints the first, its file has the second: with both, nothing would be seen.
 """

@@ -68,7 +68,7 @@ async def plan_break(context: Context) -> Plan | None:
     now = await take_snapshot(context)
     if enforce.check_prerequisites(context, now) is not None:
         return None
-    if broken_route.SERVICE not in now.virtual_services or broken_route.find_other_rules(now):
+    if not broken_route.list_named_subsets(now) or broken_route.find_other_rules(now):
         return None
     rules = enforce.select_rules(now, broken_route.SERVICE, DESTINATION_RULE)
     return build_plan(context, [found for rule in rules if (found := judge_deletion(rule))])

@@ -13,11 +13,17 @@ from bot.knowledge.objects.conflicts import build_plan, judge_deletion, list_set
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_name
-from bot.knowledge.routing.enforce import delete_found_rules, get_rule_kind, select_rules
+from bot.knowledge.routing.enforce import (
+    apply_rules,
+    delete_found_rules,
+    get_rule_kind,
+    select_rules,
+)
 from bot.knowledge.routing.fault_proof import expect_no_fault
 from bot.knowledge.routing.hosts import find_rules_for
 from bot.knowledge.routing.manifests import find_faulted_user, has_fault
 from bot.knowledge.routing.request_proof import NOBODY, Expectation, wait_for_expectations
+from bot.knowledge.routing.route_settings import is_plain, list_left_rules
 from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Plan, State, Verdict
 from bot.text import Listed, Text
@@ -61,11 +67,29 @@ async def plan_removal(context: Context, *, fault: bool) -> Plan | None:
     return build_plan(context, found, summary)
 
 
+async def remove_rules(context: Context, now: Snapshot, chosen: Sequence[Object]) -> list[Text]:
+    """Delete rules, but for the settings in them that other steps made; return what was done.
+
+    A rule that decides nothing but such settings stays as it is.
+    """
+    left = {rule["kind"]: rule for rule in list_left_rules(now, chosen)}
+    done = list[Text]()
+    # One after the other, in the order in which they may go.
+    for rule in chosen:
+        if rule["kind"] in left:
+            done += await apply_rules(context, [left[rule["kind"]]])
+        else:
+            done += await delete_found_rules(context, [rule])
+    return done
+
+
 async def remove_routes(context: Context) -> Verdict:
     """Remove the rules for reviews, and check that every version answers again."""
-    gone = await delete_found_rules(context, select_routes(await take_snapshot(context)))
+    now = await take_snapshot(context)
+    gone = await remove_rules(context, now, select_routes(now))
     following = ("route jason", "shift v1=50 v3=50")
-    if others := await find_rules_for(context, "reviews"):
+    found = await find_rules_for(context, "reviews")
+    if others := [rule for rule in found if not is_plain(rule)]:
         return name_other_rules(context, others, gone)
     if not (gone or context.resumed):
         return Verdict(
@@ -102,7 +126,7 @@ async def remove_fault(context: Context) -> Verdict:
     """Remove the fault, and check that everybody gets ratings."""
     now = await take_snapshot(context)
     user = find_faulted_user(now)
-    gone = await delete_found_rules(context, select_fault_rules(now))
+    gone = await remove_rules(context, now, select_fault_rules(now))
     if others := [r for r in await find_rules_for(context, "ratings") if has_fault(r)]:
         return name_other_rules(context, others, gone)
     if not (gone or context.resumed):

@@ -52,13 +52,7 @@ def execute_decision(decision: Decision, hop: Hop, send: Send) -> Reply:
     limit = hop.now + decision.timeout_seconds if decision.timeout_seconds else float("inf")
     reply = _try_endpoints(decision, replace(call, until=min(call.until, limit)), send)
     if reply.end > limit:
-        return Reply(
-            limit,
-            504,
-            b"upstream request timeout",
-            {"content-type": "text/plain"},
-            flags=_join_flags(own, "UT"),
-        )
+        return _build_timeout_reply(limit, _join_flags(own, "UT"))
     reply = reply if not reply.failure else _build_failure_reply(reply, own)
     headers = decision.response_headers.apply_to(reply.headers)
     return replace(reply, headers=headers, flags=_join_flags(own, reply.flags))
@@ -79,25 +73,38 @@ def _try_endpoints(decision: Decision, hop: Hop, send: Send) -> Reply:
     tries = 1 + (decision.retries.attempts if decision.retries else 0)
     for number in range(tries):
         endpoint = left[number % len(left)]
-        reply = send(endpoint, hop)
+        reply = _try_endpoint(decision.retries, endpoint, hop, send)
         if not _needs_retry(decision.retries, reply):
             return reply
         hop = hop.starting_at(reply.end + hop.context.draw_delay(_BACKOFF_MS))
         # The limit is for all tries together.
         if hop.now > hop.until:
             break
-    return replace(reply, flags="URX") if tries > 1 and not reply.failure else reply
+    used_up = tries > 1 and not reply.failure
+    return replace(reply, flags=_join_flags("URX", reply.flags)) if used_up else reply
+
+
+def _try_endpoint(retries: Retries | None, endpoint: Endpoint, hop: Hop, send: Send) -> Reply:
+    """Try one endpoint, for no longer than a try may take."""
+    end = hop.now + retries.per_try_seconds if retries and retries.per_try_seconds else hop.until
+    reply = send(endpoint, replace(hop, until=min(hop.until, end)))
+    return _build_timeout_reply(end, "UT") if end < hop.until and reply.end > end else reply
+
+
+def _build_timeout_reply(end: float, flags: str) -> Reply:
+    headers = {"content-type": "text/plain"}
+    return Reply(end, 504, b"upstream request timeout", headers, flags=flags)
 
 
 def _needs_retry(retries: Retries | None, reply: Reply) -> bool:
     # What overflows carries `x-envoy-overloaded`, and is not sent again.
     if retries is None or reply.flags == "UO":
         return False
+    causes = retries.on.split(",")
     if reply.failure:
-        return "connect-failure" in retries.on or "5xx" in retries.on
-    return reply.status in retries.statuses or (
-        reply.status >= 500 and "5xx" in retries.on.split(",")
-    )
+        return bool({"connect-failure", "5xx", "gateway-error"} & {*causes})
+    gateway = reply.status in (502, 503, 504) and "gateway-error" in causes
+    return gateway or reply.status in retries.statuses or (reply.status >= 500 and "5xx" in causes)
 
 
 def _build_failure_reply(reply: Reply, own: str) -> Reply:
