@@ -37,6 +37,7 @@ from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.outbound.files import SlackFiles
 from bot.slack.webapi.client import build_client, build_session, fetch_identity
+from bot.slack.webapi.people import SlackPeople
 from bot.slack.webapi.usergroups import build_member_lookup
 from bot.wiring import EngineInputs, build_engine
 
@@ -160,6 +161,7 @@ async def sign_in_to_slack(settings: Settings, ledger: Ledger, stack: AsyncExitS
         ),
         responder=EphemeralResponder(client, session, say),
         files=SlackFiles(client, session),
+        people=SlackPeople(client),
         members=build_member_lookup(client, identity.teams or (identity.team_id,)),
         say=say,
     )

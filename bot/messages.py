@@ -320,6 +320,18 @@ class Files(Protocol):
         """
         ...
 
+    async def share(self, name: str, content: bytes, *, title: str, thread: Posted) -> None:
+        """Upload a file into the thread of a message. Raises `bot.errors.SlackError`."""
+        ...
+
+
+class People(Protocol):
+    """Names of people. Never raises."""
+
+    async def find_name(self, user: str) -> str:
+        """Return the name that a person shows, "" when it is not known."""
+        ...
+
 
 class CommandRouter(Protocol):
     """Takes the commands, buttons and forms of people.

@@ -43,6 +43,7 @@ from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.outbound.files import SlackFiles
 from bot.slack.webapi.client import BotIdentity
+from bot.slack.webapi.people import SlackPeople
 from bot.steps import Role, Workshop
 from bot.traffic import Generator
 from bot.traffic.visitor import find_entry_point
@@ -66,6 +67,7 @@ class SlackSide:
     channel_messages: SlackChannelMessages
     responder: EphemeralResponder
     files: SlackFiles
+    people: SlackPeople
     members: Members
     say: Localizer
 

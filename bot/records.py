@@ -63,6 +63,17 @@ class DoneRun:
     at: float
 
 
+@dataclass(frozen=True)
+class MetCause:
+    """The cause for which a run did not end done, in one sentence; `at` is in epoch seconds."""
+
+    step: str
+    typed: str
+    user: str
+    at: float
+    because: Text
+
+
 class History(Protocol):
     """The before-images of changes, newest first, and the commands of people."""
 
@@ -72,6 +83,12 @@ class History(Protocol):
 
     async def run_summaries(self, since: float, *, most: int = 50) -> list[RunSummary]:
         """Return the commands since then (epoch seconds), the newest first."""
+        ...
+
+    async def met_causes(self, since: float, *, channel: str = "") -> list[MetCause]:
+        """Return the causes that runs met since then (epoch seconds), in one channel or in any, the
+        oldest first.
+        """
         ...
 
     async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:

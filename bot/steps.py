@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from bot.documents import Document
 from bot.drawings import Picture
 from bot.ports import Cluster, Mesh, Progress, Traffic, Web
 from bot.records import AuditTrail, History, Schedules
@@ -77,8 +78,9 @@ class Verdict:
     `because` is the cause when it is not done, in one sentence that says who has to
     act. `evidence` holds observed facts. `next` holds whole commands, the likeliest
     first; `lines`, command lines for a person's own terminal. `picture` shows what the
-    evidence says. `forwards` tells that port-forwards among the lines are what was asked for;
-    elsewhere the links say only where they stand.
+    evidence says, and `document` goes into the thread of a run as files. `forwards` tells that
+    port-forwards among the lines are what was asked for; elsewhere the links say only where they
+    stand.
     """
 
     state: State
@@ -91,6 +93,7 @@ class Verdict:
     notes: tuple[Text, ...] = ()
     picture: Picture | None = None
     forwards: bool = False
+    document: Document | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a step may use in one run; `command` is the slash command's name.
+    """Everything a step may use in one run; `command` is the slash command's name, `channel` where
+    it was given.
 
     `confirmed` is what the plan was about that somebody confirmed (`Plan.about`), () without one.
     `resumed`: the run was begun by a process that is gone, so what is there may be its own doing.
@@ -161,6 +165,7 @@ class Context:
     steps: tuple[Step, ...] = ()
     confirmed: tuple[str, ...] = ()
     resumed: bool = False
+    channel: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from bot.engine.commands.answers import Answers
 from bot.engine.commands.button_handler import ButtonHandler
 from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.commands.error_replies import ErrorReplies
+from bot.engine.documents import DocumentPoster
 from bot.engine.forms.forms import Forms
 from bot.engine.home.channel import HomeChannel
 from bot.engine.home.content import HomeReader
@@ -188,7 +189,10 @@ def build_runs(
         cluster=describe_cluster(inputs.settings, inputs.backends.cluster),
     )
     events = EventWriter(catalog, inputs.clients.own.cluster, ledger.journal, ledger.replicas.owner)
-    endings = RunEndings(ledger, messages, tracker, inputs.pictures, audit, events)
+    documents = DocumentPoster(
+        slack.files, slack.people, inputs.pictures, slack.channel_messages, slack.say
+    )
+    endings = RunEndings(ledger, messages, tracker, inputs.pictures, documents, audit, events)
     confirmations = Confirmations(
         ledger=ledger,
         messages=messages,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.drawings import Picture, Renderer
 from bot.errors import SlackError
@@ -30,7 +32,21 @@ FINAL_REFUSALS = frozenset(
 """Refusals of an upload that the next one would get too; after one, nothing is drawn until the bot
 is started again."""
 
+MOST_KEPT = 24
+"""Pictures that are kept for a report: one has some 60 kB."""
+
 log = logging.getLogger(__name__)
+
+
+class ShownPicture(NamedTuple):
+    """A picture as a channel was shown it, `at` in epoch seconds, with the words that describe
+    it."""
+
+    channel: str
+    at: float
+    title: str
+    words: str
+    png: bytes
 
 
 class PictureAttacher:
@@ -52,17 +68,25 @@ class PictureAttacher:
         self._renderer, self._files, self._channel_messages = renderer, files, channel_messages
         self._say, self._pauses = say, pauses
         self.attached, self.refused = 0, ""
+        self._shelf: deque[ShownPicture] = deque(maxlen=MOST_KEPT)
+
+    def list_shown(self, channel: str, since: float) -> list[ShownPicture]:
+        """Return the pictures that a channel was shown since then (epoch seconds), oldest first.
+
+        Only those of this process: Slack has the files, and a bot may not read them there.
+        """
+        return [each for each in self._shelf if each.channel == channel and each.at >= since]
 
     async def add_to_message(self, message: Message, picture: Picture | None) -> Message:
         """Return the message with the picture, for an answer that one person sees.
 
         The message is unchanged when there is no picture.
         """
-        block = await self._build_image_block(picture) if picture is not None else None
-        if block is None:
+        drawn = await self._build_image_block(picture) if picture is not None else None
+        if drawn is None:
             return message
         self.attached += 1
-        return insert_picture(message, block)
+        return insert_picture(message, drawn[0])
 
     async def attach(self, posted: Posted, message: Message, picture: Picture | None) -> None:
         """Add the picture to a message that is posted in a channel.
@@ -71,9 +95,10 @@ class PictureAttacher:
         file that was posted there, and shows one that is only edited into a message as not
         found (bolt-python issue 1295).
         """
-        block = await self._build_image_block(picture) if picture is not None else None
-        if picture is None or block is None:
+        drawn = await self._build_image_block(picture) if picture is not None else None
+        if picture is None or drawn is None:
             return
+        block, png = drawn
         spoken = Text("{title}. {words}", title=picture.title, words=picture.words)
         alone = build_message(self._say(spoken), (block,))
         try:
@@ -86,6 +111,9 @@ class PictureAttacher:
             log.exception("a picture could not be shown")
         else:
             self.attached += 1
+            title, words = self._say(picture.title), self._say(picture.words)
+            kept = ShownPicture(posted.channel, time.time(), title, words, png)
+            self._shelf.append(kept)
 
     async def _post_in_thread(self, posted: Posted, alone: Message) -> None:
         """Post the picture, trying again while Slack does not find the file.
@@ -104,7 +132,8 @@ class PictureAttacher:
                     raise
         raise SlackError(UNKNOWN_FILE, "chat.postMessage")
 
-    async def _build_image_block(self, picture: Picture) -> dict[str, Any] | None:
+    async def _build_image_block(self, picture: Picture) -> tuple[dict[str, Any], bytes] | None:
+        """Return the block that shows a picture, and the picture; None when that cannot be."""
         if self.refused:
             return None
         try:
@@ -134,4 +163,4 @@ class PictureAttacher:
             log.exception("a picture could not be made")
             return None
         caption = f"{self._say(picture.title)} · {self._say(picture.caption)}"
-        return image(file, self._say(picture.words), caption)
+        return image(file, self._say(picture.words), caption), drawn.png

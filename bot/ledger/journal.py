@@ -5,12 +5,12 @@ With them a change can be undone after any restart.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -18,8 +18,9 @@ from bot.kinds import Kind
 from bot.ledger.connection import READS, execute
 from bot.ledger.runs import RunState
 from bot.ledger.tables import images, runs
-from bot.ledger.texts import convert_row_to_utc
-from bot.records import BeforeImage, Change, DoneRun, RunSummary
+from bot.ledger.texts import clean_text, convert_row_to_utc
+from bot.records import BeforeImage, Change, DoneRun, MetCause, RunSummary
+from bot.text import from_json, verbatim
 
 UNDO_REACH = 50
 """Changes of a namespace that undo looks back on."""
@@ -114,6 +115,16 @@ class SqlHistory:
             for row in rows
         ]
 
+    async def met_causes(self, since: float, *, channel: str = "") -> list[MetCause]:
+        """Return the causes that runs met since then (epoch seconds), the oldest first."""
+        begun = datetime.fromtimestamp(since, UTC)
+        wanted = (runs.c.step, runs.c.arguments, runs.c.user, runs.c.created_at, runs.c.verdict)
+        met = runs.c.state.in_((RunState.NOT_YET, RunState.NORMAL)) & (runs.c.created_at >= begun)
+        here = (runs.c.channel == clean_text(channel)) if channel else true()
+        query = select(*wanted).where(met & here).order_by(runs.c.created_at)
+        rows = map(convert_row_to_utc, await execute(self._reader, query))
+        return [cause for row in rows if (cause := _build_cause(row)) is not None]
+
     async def done_runs(self, *, most: int = 1000) -> list[DoneRun]:
         """Return the runs that ended done, the newest first."""
         query = (
@@ -134,6 +145,19 @@ class SqlHistory:
             self._engine,
             update(images).where(images.c.run == run).values(undone_at=self._now().astimezone(UTC)),
         )
+
+
+def _build_cause(row: Mapping[str, Any]) -> MetCause | None:
+    """Build the cause that a run met; None where its verdict named none."""
+    kept = (row["verdict"] or {}).get("because")
+    if not kept:
+        return None
+    try:
+        because = from_json(kept)
+    except ValueError:
+        because = verbatim(str(kept))
+    at = row["created_at"].timestamp()
+    return MetCause(row["step"], row["arguments"], row["user"], at, because)
 
 
 def _match_image(run: str, image: BeforeImage) -> ColumnElement[bool]:

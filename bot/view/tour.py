@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.knowledge.workshop.progress import StepStatus
+from bot.knowledge.workshop.session_log import VALUE_NAMES
 from bot.knowledge.workshop.tour import TourPage
 from bot.knowledge.workshop.tour_plan import TourPlan
 from bot.language.localizer import Localizer
@@ -311,9 +312,18 @@ def render_short_explanation(say: Localizer, step: Step, command: str) -> Messag
 
 
 def render_tour_end(
-    say: Localizer, number: int, pages: Sequence[TourPage], words: Text, command: str
+    say: Localizer,
+    number: int,
+    pages: Sequence[TourPage],
+    words: Text,
+    command: str,
+    *,
+    ends: bool = False,
 ) -> Message:
-    """Return the message that replaces a tour which ended or moved; `words` is a sentence."""
+    """Return the message that replaces a tour which ended or moved; `words` is a sentence.
+
+    One that `ends` asks what people think of it, and offers the recap.
+    """
     shown = Text(
         "🧭 *Workshop* — {words} It was at step {number} of {total}.",
         words=write(say, words),
@@ -323,7 +333,21 @@ def render_tour_end(
     text = Text(
         "Workshop: {words} `{command} workshop` begins it again.", words=words, command=command
     )
-    return build_message(say(text), (section(say(shown), block_id=f"verdict:done:{KIND}"),))
+    blocks = [section(say(shown), block_id=f"verdict:done:{KIND}")]
+    if ends:
+        recap = say(in_context("button", "My recap"))
+        found = [
+            button(say(name), f"{TYPE}:{n}", f"{command} feedback {value}")
+            for n, (value, name) in enumerate(VALUE_NAMES.items())
+        ]
+        asked = Text(
+            "*How was it?* One press, only counted; *My recap* is what you take home. "
+            "Hosts: `{command} report`.",
+            command=command,
+        )
+        found.append(button(recap, f"{TYPE}:{len(found)}", f"{command} recap"))
+        blocks += [section(say(asked)), actions(*found)]
+    return build_message(say(text), blocks)
 
 
 def render_tour_pointer(say: Localizer, link: str, *, may_move: bool, command: str) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.catalog import Catalog, Invocation
 from bot.diagnosis.verdicts import complete_verdict
@@ -39,7 +39,7 @@ class Answers:
         """
         since = time.time()
         step, options = invocation.step, invocation.options
-        context = self.contexts.build_context(invocation, caller)
+        context = replace(self.contexts.build_context(invocation, caller), channel=asked.channel)
         verdict = await complete_verdict(context, step, await step.run(context, options))
         message = messages.render_answer(
             self.say, step.title, verdict, command=self.catalog.command

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from bot.engine.documents import DocumentPoster
 from bot.engine.pictures import PictureAttacher
 from bot.engine.runs.audit import Auditor
 from bot.engine.runs.error_messages import Failure
@@ -38,6 +39,7 @@ class RunEndings:
     messages: RunMessages
     tracker: RunTracker
     pictures: PictureAttacher
+    documents: DocumentPoster
     audit: Auditor
     events: EventWriter
     ended: Counter[tuple[str, str]] = field(default_factory=Counter, init=False)
@@ -65,6 +67,7 @@ class RunEndings:
         await self._write_audit_and_events(run, changes, state, summary)
         if shown is not None:
             await self.pictures.attach(shown, message, verdict.picture)
+            await self.documents.attach(shown, verdict.document)
 
     async def finish_with_failure(
         self,

@@ -59,6 +59,7 @@ class RunExecutor:
         self.tracker.open_message(run.id, progress)
         try:
             context = self.contexts.build_run_context(invocation, caller, progress, changes)
+            context = replace(context, channel=run.channel)
             plan = None if confirmed else await make_plan(invocation, context)
             if plan is not None:
                 await self.confirmations.ask(run, progress, plan)

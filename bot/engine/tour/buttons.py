@@ -10,7 +10,7 @@ from bot.engine.access.policy import AccessPolicy
 from bot.engine.forms.forms import Forms
 from bot.engine.tour.messages import STEP
 from bot.engine.tour.position import TourPosition
-from bot.engine.tour.tour import Tour
+from bot.engine.tour.tour import ENDED, Tour
 from bot.errors import UserError
 from bot.knowledge.workshop.tour import TourPage
 from bot.messages import ButtonPress, Command, Message, Origin, Posted, Reply
@@ -110,6 +110,8 @@ class TourButtons:
         assert tour is not None  # or there would be no tour
         self.policy.check_step(tour, caller, pressed.channel, what=tour.title)
         self.policy.require_role(Role.HOST, caller, what=step.title)
+        if await self.tour.messages.find_current(posted.channel) is None:
+            raise UserError(ENDED, self._hint_new())
         if verb == "end":
             asked = Command(pressed.user, pressed.channel, STEP, pressed.key)
             await self.tour.end_at_page(posted, page, asked)

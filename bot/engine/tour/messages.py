@@ -82,20 +82,25 @@ class TourMessages:
         summary = Text("the tour stands at {step}", step=page.step)
         await self.pages.ledger.runs.finish_run(run.id, "done", summary)
 
-    def end(self, session: TourSession, page: TourPage, words: Text, *, news: bool = False) -> None:
-        """Replace a tour by a sentence that says why it is not there any more."""
+    def end(self, session: TourSession, page: TourPage, words: Text, *, ends: bool = False) -> None:
+        """Replace a tour by a sentence that says why it is not there any more: it moved, or it
+        `ends`.
+        """
         self._shown.pop(session.posted, None)
         self._turns.pop(session.posted, None)
-        message = self.pages.render_end(page, words, planned=session.planned)
-        self.pages.channel_messages.edit(session.posted, message, news=news)
+        message = self.pages.render_end(page, words, planned=session.planned, ends=ends)
+        self.pages.channel_messages.edit(session.posted, message, news=ends)
 
     async def show_page(self, posted: Posted, page: TourPage) -> None:
         """Show a page, unless it was turned again while this one was read."""
         self._shown[posted] = page.step
         turn = self._turns[posted] = self._turns.get(posted, 0) + 1
         session = await self.find_current(posted.channel)
-        planned, begun = (session.planned, session.begun) if session else (0, 0.0)
-        message = await self.pages.render_page(posted.channel, page, planned=planned, begun=begun)
+        if session is None:  # it was ended meanwhile
+            return
+        message = await self.pages.render_page(
+            posted.channel, page, planned=session.planned, begun=session.begun
+        )
         if self._turns.get(posted) == turn:
             self.pages.channel_messages.edit(posted, message, news=True)
 

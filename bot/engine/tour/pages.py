@@ -95,11 +95,11 @@ class TourPages:
         )
         return render_page(self.say, content, self.catalog.command)
 
-    def render_end(self, page: TourPage, words: Text, *, planned: int) -> Message:
+    def render_end(self, page: TourPage, words: Text, *, planned: int, ends: bool) -> Message:
         """Return the message that replaces a tour which ended or moved; `words` is a sentence."""
         pages = self.plan(planned, page.step).pages
         number, command = pages.index(page) + 1, self.catalog.command
-        return render_tour_end(self.say, number, pages, words, command)
+        return render_tour_end(self.say, number, pages, words, command, ends=ends)
 
     async def _find_kiali_url(self, page: TourPage) -> str:
         """Return the URL of the page of Kiali's to look at, "" when it has no address yet."""

@@ -113,7 +113,7 @@ class Tour:
         await self.ledger.runs.finish_run(run.id, "done", Text("the tour is ended"))
         planned = current.planned if current is not None else 0
         ended = TourSession(asked.user, posted, planned, 0.0)
-        self.messages.end(ended, page, Text("this tour is ended."), news=True)
+        self.messages.end(ended, page, Text("this tour is ended."), ends=True)
 
     def _build_run(self, asked: Command, arguments: str, options: dict[str, Any]) -> NewRun:
         """Return a run of the step `workshop`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bot.kinds import NAMESPACE
-from bot.records import Change, DoneRun, History, RunSummary
+from bot.records import Change, DoneRun, History, MetCause, RunSummary
 
 
 class NamespaceHistory:
@@ -29,6 +29,10 @@ class NamespaceHistory:
     async def run_summaries(self, since: float, *, most: int = 50) -> list[RunSummary]:
         """Return the commands since then (epoch seconds), by anybody."""
         return await self._history.run_summaries(since, most=most)
+
+    async def met_causes(self, since: float, *, channel: str = "") -> list[MetCause]:
+        """Return the causes that runs met since then (epoch seconds), by anybody."""
+        return await self._history.met_causes(since, channel=channel)
 
     async def done_runs(self, *, most: int = 1000) -> list[DoneRun]:
         """Return the runs that ended done, by anybody."""

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import SlackError
+from bot.messages import Posted
 from bot.slack.webapi.client import find_proxy
 from bot.slack.webapi.errors import SlackUnavailable, await_slack_call
 
@@ -42,16 +43,35 @@ class SlackFiles:
 
     async def upload(self, name: str, content: bytes, *, title: str, alt: str) -> str:
         """Upload a file, which no channel has yet, and return its id; raise SlackError."""
-        wanted = self._client.files_getUploadURLExternal(
-            filename=name, length=len(content), alt_txt=alt[:MOST_ALT]
-        )
+        id_ = await self._begin_upload(name, content, alt_txt=alt[:MOST_ALT])
+        await self._finish_upload(id_, title)
+        return id_
+
+    async def share(self, name: str, content: bytes, *, title: str, thread: Posted) -> None:
+        """Upload a file into the thread of a message; raise SlackError.
+
+        Slack itself posts the message that shows it.
+        """
+        id_ = await self._begin_upload(name, content)
+        await self._finish_upload(id_, title, thread)
+
+    async def _begin_upload(self, name: str, content: bytes, **more: str) -> str:
+        """Send a file's bytes to Slack, and return its id."""
+        wanted = self._client.files_getUploadURLExternal(filename=name, length=len(content), **more)
         place = await await_slack_call("files.getUploadURLExternal", wanted)
         await self._send_content(str(place["upload_url"]), content)
-        id_ = str(place["file_id"])
-        finished = self._client.files_completeUploadExternal(files=[{"id": id_, "title": title}])
+        return str(place["file_id"])
+
+    async def _finish_upload(self, file: str, title: str, thread: Posted | None = None) -> None:
+        """Complete an upload, into a thread where one is named."""
+        shown: list[dict[str, str | None]] = [{"id": file, "title": title}]
+        finished = self._client.files_completeUploadExternal(
+            files=shown,
+            channel_id=thread.channel if thread else None,
+            thread_ts=thread.ts if thread else None,
+        )
         await await_slack_call("files.completeUploadExternal", finished)
         self.uploads += 1
-        return id_
 
     async def _send_content(self, url: str, content: bytes) -> None:
         headers = {"Content-Type": "application/octet-stream"}
