@@ -145,7 +145,7 @@ def test_what_the_ledger_keeps_means_the_same(typed: str) -> None:
     ("typed", "says"),
     [
         ("schedule pauze", "action: should be one of list, "),
-        ("workshop action=away", "action: should be one of here or off"),
+        ("workshop action=away", "action: should be here, off, full, or a time such as 60m"),
         ("route version=v9", "version: should be one of v1, v2 or v3"),
         ("reset", "step: is needed"),
         ("traffic count=nine", "count: should be a whole number"),

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")])
 OTHER = frozenset({"MESHBOT_TEST_POSTGRES"})
 """Variables that are no settings."""
-PLACEHOLDERS = re.compile(r"\b(STEP|USER|MODE|NAMESPACE|COMMAND)\b|…|\[|\.\.\.| / ")
+PLACEHOLDERS = re.compile(r"\b(STEP|USER|MODE|NAMESPACE|COMMAND|VALUE)\b|…|\[|\.\.\.| / ")
 
 
 def text(page: Path) -> str:

@@ -73,9 +73,9 @@ def build_afterwards_blocks(say: Localizer, page: TourPage, url: str) -> list[Bl
     if page.look:
         label = say(in_context("link", "open it"))
         where = f" <{escape(url)}|{label}>" if url else ""
-        lines.append(f"🧭 *{say(IN_KIALI)}* {write(say, page.look)}{where}")
+        lines.append(f"🧭 *{say(IN_KIALI)}:* {write(say, page.look)}{where}")
     if page.remember:
-        lines.append(f"💡 *{say(REMEMBER)}* {write(say, page.remember)}")
+        lines.append(f"💡 *{say(REMEMBER)}:* {write(say, page.remember)}")
     return [section("\n".join(lines))] if lines else []
 
 

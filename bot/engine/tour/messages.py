@@ -89,7 +89,8 @@ class TourMessages:
         self._shown.pop(session.posted, None)
         self._turns.pop(session.posted, None)
         message = self.pages.render_end(page, words, planned=session.planned, ends=ends)
-        self.pages.channel_messages.edit(session.posted, message, news=ends)
+        # Before other edits: until then the old message has buttons that lead nowhere.
+        self.pages.channel_messages.edit(session.posted, message, news=True)
 
     async def show_page(self, posted: Posted, page: TourPage) -> None:
         """Show a page, unless it was turned again while this one was read."""
