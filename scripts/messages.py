@@ -75,10 +75,15 @@ def extract_template(root: Path) -> Catalog:
                 auto_comments=comments,
                 context=context,
             )
+    add_data_files(template, root)
+    return template
+
+
+def add_data_files(template: Catalog, root: Path) -> None:
+    """Add the sentences of the data files to a catalogue."""
     for name, keys in PROSE.items():
         for words in extract_prose(root / name, keys):
             template.add(words, locations=[(name, 0)])
-    return template
 
 
 def extract_prose(path: Path, keys: tuple[str, ...]) -> Iterator[str]:

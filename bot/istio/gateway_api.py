@@ -10,6 +10,7 @@ import yaml
 from bot.errors import UserError
 from bot.kinds import Object
 from bot.text import Text, verbatim
+from bot.yaml_text import read_yaml_documents
 
 ORDER = (
     "CustomResourceDefinition",
@@ -69,5 +70,5 @@ def list_bundle_files(place: Path) -> list[Path]:
 
 
 def _read_objects(file: Path) -> list[Object]:
-    documents = yaml.load_all(file.read_text("utf-8"), yaml.CSafeLoader)
+    documents = read_yaml_documents(file.read_text("utf-8"))
     return [doc for doc in documents if isinstance(doc, dict) and doc.get("kind") in ORDER]

@@ -20,6 +20,7 @@ from bot.istio.release import assess_version, list_profiles
 from bot.kinds import Object
 from bot.ports import Identity, Output, Program
 from bot.text import Text, verbatim
+from bot.yaml_text import read_yaml_documents
 
 READ_SECONDS = 30.0
 """Seconds for a command that only looks (version, manifest generate)."""
@@ -225,4 +226,4 @@ def _build_error(program: RunningProgram, code: int) -> IstioError:
 
 
 def _parse_objects(document: bytes) -> list[Object]:
-    return [obj for obj in yaml.load_all(document, yaml.CSafeLoader) if isinstance(obj, dict)]
+    return [obj for obj in read_yaml_documents(document) if isinstance(obj, dict)]

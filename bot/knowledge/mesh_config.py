@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from bot.errors import ClusterError
 from bot.kinds import CONFIG_MAP, TELEMETRY, Object
 from bot.steps import Context
 from bot.text import Text
+from bot.yaml_text import read_yaml
 
 PROVIDERS = ("zipkin", "opentelemetry", "lightstep", "datadog", "skywalking")
 """Kinds of extension providers that take spans (Istio 1.23 and 1.30)."""
@@ -36,7 +35,7 @@ class TracingSettings:
 async def read_mesh_config(context: Context) -> Object:
     """Return the live mesh configuration, parsed; empty when there is none."""
     live = await context.cluster.get(CONFIG_MAP, "istio", context.workshop.mesh_namespace)
-    parsed = yaml.safe_load((live or {}).get("data", {}).get("mesh", "") or "{}")
+    parsed = read_yaml((live or {}).get("data", {}).get("mesh", "") or "{}")
     return parsed if isinstance(parsed, dict) else {}
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from babel.messages.catalog import Catalog
 
 from bot.knowledge.workshop import tour
 from bot.knowledge.workshop.tour import PAGES, TourPage, build_sentence
-from scripts.messages import PROSE, extract_prose, extract_template
+from scripts.messages import PROSE, add_data_files, extract_prose
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(tour.__file__).with_suffix(".yaml")
@@ -45,7 +46,8 @@ def list_sentences(page: TourPage) -> tuple[Any, ...]:
 
 def test_every_word_of_the_file_is_extracted() -> None:
     """Whatever stands under a key that holds no command: a key that is new counts as words."""
-    template = extract_template(ROOT)
+    template = Catalog(fuzzy=False)
+    add_data_files(template, ROOT)
     pages = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     said = [
         words
@@ -60,7 +62,8 @@ def test_every_word_of_the_file_is_extracted() -> None:
 
 def test_every_text_of_the_pages_is_extracted() -> None:
     """In the form in which the catalogue is asked for it, from a place that does not move."""
-    template = extract_template(ROOT)
+    template = Catalog(fuzzy=False)
+    add_data_files(template, ROOT)
     for page in PAGES:
         for text in list_sentences(page):
             found = template.get(text.template)

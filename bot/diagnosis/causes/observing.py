@@ -15,6 +15,7 @@ from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_image_tag, get_labels, get_name
 from bot.knowledge.observe.kiali_config import CONFIG_KEY, explain_version_mismatch
 from bot.text import Text, verbatim
+from bot.yaml_text import read_yaml
 
 LATELY = 900.0
 """Seconds in which a gateway's new pod is taken for the reason why requests ended."""
@@ -149,7 +150,7 @@ def read_kiali_config(state: NamespaceState) -> tuple[Object | None, Object]:
     """Return Kiali's ConfigMap and its configuration, parsed; empty when it cannot be parsed."""
     held = state.shared.find_mesh(CONFIG_MAP, "kiali")
     try:
-        parsed = yaml.safe_load((held or {}).get("data", {}).get(CONFIG_KEY) or "{}")
+        parsed = read_yaml((held or {}).get("data", {}).get(CONFIG_KEY) or "{}")
     except yaml.YAMLError:
         parsed = {}
     return held, parsed if isinstance(parsed, dict) else {}

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from bot.errors import IstioError
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, Object
 from bot.knowledge.istio.installation import SETTING
@@ -21,6 +19,7 @@ from bot.knowledge.objects.capacity import parse_quantity
 from bot.knowledge.objects.workloads import get_name
 from bot.ports import Mesh
 from bot.steps import Context
+from bot.yaml_text import read_yaml
 
 ORIGINAL_VALUES = "original-values"
 """Key of ConfigMap `values` under which the installer keeps the values it was given (from Istio
@@ -101,7 +100,7 @@ def extract_values(objects: Iterable[Object]) -> dict[str, Any]:
     )
     mesh = (known.get(("ConfigMap", "istio"), {}).get("data") or {}).get("mesh")
     found = flatten(json.loads(injector) if injector else {}, "")
-    found |= flatten(yaml.safe_load(mesh) if mesh else {}, "meshConfig")
+    found |= flatten(read_yaml(mesh) if mesh else {}, "meshConfig")
     found |= extract_istiod_values(known.get(("Deployment", "istiod")))
     return found | flatten(json.loads(kept) if kept else {}, "")
 

@@ -23,6 +23,7 @@ from bot.knowledge.observe.kiali_links import is_kiali_2
 from bot.knowledge.observe.kiali_role import name_kinds
 from bot.steps import Context
 from bot.text import EMPTY, Listed, Text
+from bot.yaml_text import read_yaml
 
 CONFIG_KEY = "config.yaml"
 CHECKSUM = "checksum/config"
@@ -56,7 +57,7 @@ def edit_config(context: Context, text: str, *, modern: bool) -> str:
 
     `modern`: for Kiali 2 or newer, which renamed `url` to `external_url`.
     """
-    config = yaml.safe_load(text) or {}
+    config = read_yaml(text) or {}
     services = config.setdefault("external_services", {})
     url = "external_url" if modern else "url"
     services.setdefault("custom_dashboards", {})["enabled"] = True
@@ -78,7 +79,7 @@ def get_addon_url(context: Context, addon: WebInterface) -> str:
 def describe_settings(objects: Sequence[Object]) -> tuple[Text, ...]:
     """Describe the settings that the workshop changes, as they stand in the manifest."""
     config = next(obj for obj in objects if obj["kind"] == "ConfigMap" and get_name(obj) == "kiali")
-    services = yaml.safe_load(config["data"][CONFIG_KEY])["external_services"]
+    services = read_yaml(config["data"][CONFIG_KEY])["external_services"]
     links = [
         Text("{addon} at {url}", addon=addon, url=settings.get("external_url") or settings["url"])
         for addon in ("tracing", "grafana")

@@ -12,6 +12,7 @@ from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts
 from bot.knowledge.observe.kiali_config import CONFIG_KEY, apply_workshop_settings
 from bot.steps import Context, Plan
 from bot.text import Text
+from bot.yaml_text import read_yaml
 
 ANONYMOUS = "anonymous"
 """The strategy of the release's sample, by which nobody is asked who they are (Kiali 1.87 to
@@ -47,7 +48,7 @@ def read_strategy(config_map: Object | None) -> str:
     """Return how Kiali asks who somebody is, by its ConfigMap; "" when that does not say it."""
     text = ((config_map or {}).get("data") or {}).get(CONFIG_KEY)
     try:
-        config = yaml.safe_load(text) if text else None
+        config = read_yaml(text) if text else None
     except yaml.YAMLError:
         return ""
     auth = config.get("auth") if isinstance(config, dict) else None

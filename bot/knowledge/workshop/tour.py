@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from bot.text import EMPTY, Text, build_text
+from bot.yaml_text import read_yaml
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class TourPage:
 def read_pages() -> tuple[TourPage, ...]:
     """Return all pages, in the order of the workshop."""
     source = files("bot.knowledge.workshop").joinpath("tour.yaml").read_text(encoding="utf-8")
-    return tuple(build_page(page) for page in yaml.safe_load(source))
+    return tuple(build_page(page) for page in read_yaml(source))
 
 
 def build_page(page: dict[str, Any]) -> TourPage:

@@ -17,6 +17,7 @@ from sandbox.cluster.operations import Target, WriteOptions
 from sandbox.cluster.refusals import bad_request_error, build_error_status, unreadable_body_error
 from sandbox.cluster.registry import event_versions
 from sandbox.cluster.store import Record, encode_json
+from sandbox.yaml_text import read_yaml
 
 JSON = "application/json"
 LIMIT = 8 * 1024 * 1024
@@ -26,7 +27,6 @@ WARNINGS = web.RequestKey("warnings", list[str])
 """Key in a request of what its client is told beside the answer."""
 
 _TRUE = ("1", "true", "True", "t", "T")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ async def read_body(request: web.Request, kind: Kind) -> Any:
         return protobuf.decode_envelope(raw)
     try:
         # A safe loader.
-        return json.loads(raw) if raw.lstrip()[:1] in (b"{", b"[") else yaml.load(raw, _LOADER)  # noqa: S506
+        return json.loads(raw) if raw.lstrip()[:1] in (b"{", b"[") else read_yaml(raw)
     except (ValueError, yaml.YAMLError) as error:
         shown = raw[:100].decode(errors="replace")
         raise unreadable_body_error(kind, f"{error} ({shown})") from error

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import yaml
-
 from sandbox.cluster.contract import ApiError, Client, Object, Ref
 from sandbox.cluster.machinery.informer import Informer, Listener
 from sandbox.cluster.machinery.meta import CRDS
@@ -25,6 +23,7 @@ from sandbox.dataplane.objects.pods import get_labels
 from sandbox.dataplane.objects.world import FOLLOWED, ROOT_NAMESPACE, Objects, World
 from sandbox.releases import NEWEST, parse_image_version
 from sandbox.tasks import Tasks
+from sandbox.yaml_text import read_yaml
 
 _MAPS, _NETWORK = "maps", "network_policies"
 _TOLD = {
@@ -175,6 +174,6 @@ class MeshFollower:
         # Asked for with every change of anything: parsed only when the ConfigMap is another.
         if found is not self._mesh[0]:
             text = ((found or {}).get("data") or {}).get("mesh", "")
-            parsed: Any = yaml.safe_load(text) if text else {}
+            parsed: Any = read_yaml(text) if text else {}
             self._mesh = (found, parsed if isinstance(parsed, dict) else {})
         return self._mesh[1]

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from sandbox.istio.errors import CtlError
+from sandbox.yaml_text import read_yaml
 
 _SECRETS = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -77,7 +78,7 @@ def _find_home_config() -> list[Path]:
 
 def _merge_config_file(path: Path, merged: dict[str, dict[str, Any]]) -> str:
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        config = read_yaml(path.read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
         raise CtlError(
             f"failed to setup client: error loading config file {path}: {error}"

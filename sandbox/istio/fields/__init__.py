@@ -10,11 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sandbox.istio.fields.notation import build_schema
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from sandbox.yaml_text import read_yaml
 
 
 @lru_cache
@@ -23,5 +20,5 @@ def load_schemas(name: str) -> Mapping[str, dict[str, Any]]:
     if not name:
         return {}
     text = (Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8")
-    fields = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
+    fields = read_yaml(text)
     return {kind: build_schema(spec) for kind, spec in fields.items()}

@@ -10,11 +10,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from sandbox.cluster.contract import Object
 from sandbox.releases import find_release, parse_image_version
 from sandbox.releases.model import IstiodTraits
+from sandbox.yaml_text import read_yaml
 
 _PROXY_CONFIG_ORDER = ("tracing", "proxyMetadata", "image")
 """Order of the fields that istiod prints first in PROXY_CONFIG (that of its protobuf message)."""
@@ -163,7 +162,7 @@ def read_mesh_configuration(
     identity: IstiodIdentity, mesh: Object | None, injector: Object | None
 ) -> MeshConfiguration:
     """Read the two ConfigMaps; a missing one gives the defaults."""
-    config = yaml.safe_load((mesh or {}).get("data", {}).get("mesh", "") or "{}")
+    config = read_yaml((mesh or {}).get("data", {}).get("mesh", "") or "{}")
     values = json.loads((injector or {}).get("data", {}).get("values", "") or "{}")
     return MeshConfiguration(
         identity,

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from sandbox.istio.errors import SettingsError
+from sandbox.yaml_text import UNBROKEN
 
 
 def merge_values(under: Mapping[str, Any], over: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def _enter_key(here: Any, key: str | int, value: Any, setting: str, *, last: boo
     raise SettingsError(f"cannot set {setting}: {key} does not fit there")
 
 
-class _GoYamlDumper(yaml.SafeDumper):  # PyYAML is extended by subclassing only
+class _GoYamlDumper(yaml.CSafeDumper):  # PyYAML is extended by subclassing only
     """Writes YAML as Go does.
 
     Texts that could be read as another type get double quotes; there are no anchors.
@@ -119,13 +120,13 @@ class _GoYamlDumper(yaml.SafeDumper):  # PyYAML is extended by subclassing only
 _RESOLVER = yaml.resolver.Resolver()
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     resolved = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # untyped stub
     plain = resolved == "tag:yaml.org,2002:str"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
 
 
-def _represent_number(dumper: yaml.SafeDumper, number: float) -> yaml.ScalarNode:
+def _represent_number(dumper: yaml.CSafeDumper, number: float) -> yaml.ScalarNode:
     kind = "int" if number.is_integer() else "float"
     return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", f"{number:g}")
 
@@ -142,6 +143,6 @@ def to_yaml(value: Any) -> str:
         sort_keys=True,
         default_flow_style=False,
         allow_unicode=True,
-        width=1000,
+        width=UNBROKEN,
     )
     return text.rstrip("\n")

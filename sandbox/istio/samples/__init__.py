@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from sandbox.istio.samples.addons import build_grafana, build_jaeger, build_prometheus
 from sandbox.istio.samples.bookinfo import build_bookinfo, build_version_services
 from sandbox.istio.samples.kiali import build_kiali
 from sandbox.istio.samples.parts import Object
 from sandbox.istio.samples.routing import build_gateway_api_routing, build_istio_routing
 from sandbox.releases import find_release
-
-
-class _NoAliasDumper(yaml.SafeDumper):
-    """A YAML dumper without anchors and aliases, so that the files are easy to read."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
+from sandbox.yaml_text import write_yaml_documents
 
 
 def write_samples(directory: Path, version: str) -> None:
@@ -26,10 +18,7 @@ def write_samples(directory: Path, version: str) -> None:
     for path, objects in build_sample_files(version).items():
         target = directory / "samples" / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(
-            yaml.dump_all(objects, Dumper=_NoAliasDumper, sort_keys=False, explicit_start=True),
-            encoding="utf-8",
-        )
+        target.write_text(write_yaml_documents(objects), encoding="utf-8")
 
 
 def build_sample_files(version: str) -> dict[str, list[Object]]:

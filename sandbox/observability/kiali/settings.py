@@ -6,9 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from sandbox.observability.metrics.syntax import QueryError, parse_duration
+from sandbox.yaml_text import read_yaml
 
 SYSTEM = "istio-system"
 
@@ -43,7 +42,7 @@ def parse_settings(text: str) -> KialiSettings:
 
     Raises yaml.YAMLError or ValueError, with which Kiali would end.
     """
-    config = yaml.safe_load(text) or {}
+    config = read_yaml(text) or {}
     if not isinstance(config, dict):
         raise ValueError("config.yaml is not a mapping")
     services = config.get("external_services") or {}

@@ -20,8 +20,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sandbox.cluster.contract import Object, Ref
 from sandbox.troubles.causes.model import (
     Cause,
@@ -35,6 +33,7 @@ from sandbox.troubles.causes.model import (
     Requirements,
     Target,
 )
+from sandbox.yaml_text import read_yaml
 
 FOLDER = Path(__file__).parent
 SUBJECTS: Mapping[str, str] = {
@@ -100,7 +99,7 @@ def load_requirements(namespace: str) -> Requirements:
 
 def _read(name: str, namespace: str) -> Any:
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text.replace(NAMESPACE_MARK, namespace))
+    return read_yaml(text.replace(NAMESPACE_MARK, namespace))
 
 
 def _build_cause(subject: str, entry: Object, namespace: str) -> Cause:
