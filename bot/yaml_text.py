@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str | bytes) -> Any:
     """Return the value of a document; raises yaml.YAMLError."""
     return yaml.load(text, yaml.CSafeLoader)
 
 
-def read_yaml_documents(text: str) -> list[Any]:
+def read_yaml_documents(text: str | bytes) -> list[Any]:
     """Return the values of all documents of a text; raises yaml.YAMLError."""
     return list(yaml.load_all(text, yaml.CSafeLoader))

@@ -21,7 +21,7 @@ class _PlainDumper(yaml.CSafeDumper):
         return True
 
 
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str | bytes) -> Any:
     """Return the value of a document; raises yaml.YAMLError."""
     return yaml.load(text, yaml.CSafeLoader)
 

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import yaml
-
 from sandbox.cluster.contract import ApiError, Client, Object, Ref
 from sandbox.cluster.machinery.selectors import matches_service_selector
+from sandbox.yaml_text import read_yaml
 
 WAYPOINT_CONTROLLER = "istio.io-mesh-controller"
 MANAGED = "gateway.istio.io/managed"
@@ -217,7 +216,7 @@ async def load_mesh_config(client: Client, namespace: str) -> Object:
     """Return the mesh's configuration; empty when there is none."""
     found = await client.get(_MAPS, "istio", namespace)
     text = ((found or {}).get("data") or {}).get("mesh") or ""
-    return yaml.safe_load(text) or {}
+    return read_yaml(text) or {}
 
 
 async def load_objects(client: Client, root: str) -> MeshObjects:
