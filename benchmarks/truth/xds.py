@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.truth.compared import Case, Discrepancy
+from sandbox.dataplane.admin.listener_configs import list_gateway_listeners
+from sandbox.dataplane.admin.proxy_view import ProxyView
+from sandbox.dataplane.admin.route_configs import build_connect_config, list_waypoint_routes
+from sandbox.dataplane.engine.mesh_state import MeshState
+from sandbox.dataplane.engine.workloads import Workload
+from sandbox.dataplane.objects.pods import Proxy
 from sandbox.dataplane.objects.world import World
 from sandbox.dataplane.routes.dump import dump_proxy_config
 from tests.sandbox.dataplane.routes.stages import GATEWAY, WAYPOINT, sidecar, stage
 
 _FAULT, _MILLION = "envoy.filters.http.fault", 10_000
-_KNOWN = {
-    "chain default": "it ends the mesh's tunnels and leads to no Service",
-    "chain direct-http": "it is for the addresses of pods and leads to no Service",
-    "listener connect_originate": "it opens tunnels towards pods and routes nothing",
-}
-"""What istiod tells beside, each with the reason why it is not computed."""
 _Pairs = Iterator[tuple[str, Any, Any]]
 
 
@@ -41,7 +41,7 @@ def _compare_proxy(world: World, proxy: str, told: Any) -> Iterator[Discrepancy]
     compared = {"gateway": _compare_gateway, "waypoint": _compare_waypoint}
     for where, recorded, found in compared.get(proxy, _compare_sidecar)(world, proxy, told):
         if recorded != found:
-            yield Discrepancy(where, recorded, found, _KNOWN.get(where, ""))
+            yield Discrepancy(where, recorded, found)
 
 
 def _compare_sidecar(world: World, proxy: str, told: Any) -> _Pairs:
@@ -63,14 +63,50 @@ def _compare_sidecar(world: World, proxy: str, told: Any) -> _Pairs:
 def _compare_waypoint(world: World, _proxy: str, told: Any) -> _Pairs:
     dumped = dump_proxy_config(world, WAYPOINT, 0)
     chains, hosts = told["http_chains"], dumped["hosts"]
-    for name in sorted({*chains, *hosts}):
-        recorded, own = chains.get(name), hosts.get(name)
+    computed = {
+        **{name: [_tidy_chain(route) for route in host["routes"]] for name, host in hosts.items()},
+        **_list_own_chains(world),
+    }
+    for name in sorted({*chains, *computed}):
+        recorded = chains.get(name)
         yield (
             f"chain {name}",
             recorded and [_tidy_recorded(route) for route in recorded],
-            own and [_tidy_chain(route) for route in own["routes"]],
+            computed.get(name),
         )
     yield "clusters", sorted(told["clusters"]), dumped["clusters"]
+
+
+def _list_own_chains(world: World) -> dict[str, Any]:
+    """Return the chains that lead to no Service: the end of tunnels, and the addresses of pods."""
+    view = _view_proxy(world, WAYPOINT)
+    configs = {
+        "default": build_connect_config(),
+        "direct-http": list_waypoint_routes(view)["direct-http"],
+    }
+    return {
+        name: [
+            {"match": route["match"], "cluster": route["route"]["cluster"]}
+            for route in config["virtual_hosts"][0]["routes"]
+        ]
+        for name, config in configs.items()
+    }
+
+
+def _view_proxy(world: World, proxy: Proxy) -> ProxyView:
+    """Return a proxy's view of a step; those of the ambient profile can open tunnels."""
+    workload = Workload(
+        uid="",
+        namespace=proxy.namespace,
+        pod=proxy.name,
+        node="",
+        address="",
+        name=proxy.name,
+        labels={},
+        proxy=proxy,
+        hbone=bool(world.list_served_services(WAYPOINT)),
+    )
+    return ProxyView(state=MeshState(live=world, pushed=world), workload=workload, proxy=proxy)
 
 
 def _compare_gateway(world: World, _proxy: str, told: Any) -> _Pairs:
@@ -82,8 +118,8 @@ def _compare_gateway(world: World, _proxy: str, told: Any) -> _Pairs:
             for route in hosts.get(name, {"routes": []})["routes"]
         ]
         yield f"routes of {name}", recorded.get(name), own
-    for name in told["listeners"]:
-        yield f"listener {name}", name, "0.0.0.0_80" if hosts and name == "0.0.0.0_80" else None
+    listeners = [each["name"] for each in list_gateway_listeners(_view_proxy(world, GATEWAY))]
+    yield "listeners", sorted(told["listeners"]), sorted(listeners)
 
 
 def _tidy_recorded(route: Any) -> Any:

@@ -190,6 +190,8 @@ async def expose(terminal: Terminal) -> None:
     await terminal.open(forward, "/productpage", TITLE)
     await terminal.open("istioctl dashboard jaeger", "/jaeger/api/services", "productpage.bookinfo")
     await terminal.open("istioctl dashboard prometheus", "/-/ready", "Ready")
+    query = "/api/v1/query?query=SUM%28istio_requests_total%29BY%28response_code%29"
+    await terminal.open("istioctl dashboard prometheus", query, '"response_code": "200"')
     await terminal.open("istioctl dashboard grafana", "/api/health", "ok")
 
 
@@ -216,6 +218,8 @@ async def look(terminal: Terminal) -> None:
     await terminal.type(
         "istioctl pc routes deploy/bookinfo-gateway-istio.bookinfo", r"http\.80 .*/productpage"
     )
+    asked = "kubectl exec deploy/productpage-v1 -n bookinfo -c istio-proxy -- pilot-agent request"
+    await terminal.type(f"{asked} GET clusters | grep '|v1|reviews'", "outbound")
     # Asked at itself, because the page may be answered by the reviews without stars.
     await terminal.type(f"kubectl exec {RATINGS} -- curl -s localhost:9080/ratings/0", "Reviewer1")
     await terminal.type("kubectl logs deploy/ratings-v1 -n bookinfo -c ratings", "GET /ratings/0")

@@ -27,7 +27,7 @@ from sandbox.dataplane.routes.visibility import get_outbound_mode
 TYPES = "type.googleapis.com/envoy.extensions.filters.network"
 HTTP_FILTER = "envoy.filters.network.http_connection_manager"
 TCP_FILTER = "envoy.filters.network.tcp_proxy"
-ANYWHERE = "0.0.0.0"
+ANYWHERE, TUNNEL = "0.0.0.0", "connect_originate"
 _PLAIN = ("http/1.1", "h2c")
 _MESH_HTTP = ("istio-http/1.0", "istio-http/1.1", "istio-h2")
 _MESH_TCP = ("istio-peer-exchange", "istio")
@@ -70,15 +70,34 @@ def list_static_listeners() -> list[Json]:
 
 def list_sidecar_listeners(view: ProxyView) -> list[Json]:
     """Return what istiod tells a sidecar (LDS)."""
-    return [_build_outbound(view), _build_inbound(view), *_list_outbound_listeners(view)]
+    return [
+        _build_outbound(view),
+        _build_inbound(view),
+        *_list_outbound_listeners(view),
+        *_list_tunnel_listeners(view),
+    ]
 
 
 def list_gateway_listeners(view: ProxyView) -> list[Json]:
     """Return what istiod tells a gateway: a listener for each port that it is asked for."""
-    return [
+    own = [
         build_listener(ANYWHERE, port, [build_chain(rds=f"http.{port}")])
         for port in list_gateway_ports(view)
     ]
+    return [*own, *_list_tunnel_listeners(view)]
+
+
+def _list_tunnel_listeners(view: ProxyView) -> list[Json]:
+    return [build_tunnel_listener()] if view.workload.hbone else []
+
+
+def build_tunnel_listener() -> Json:
+    """Return the listener inside an Envoy that opens the mesh's tunnels."""
+    return {
+        "name": TUNNEL,
+        "internal_listener": {},
+        "filter_chains": [build_chain(tcp=TUNNEL)],
+    }
 
 
 def _get_fallback(view: ProxyView) -> str:

@@ -4,7 +4,12 @@ port, and the tunnels that it opens itself (Istio's source)."""
 from __future__ import annotations
 
 from sandbox.cluster.contract import Object
-from sandbox.dataplane.admin.listener_configs import ANYWHERE, build_chain, build_listener
+from sandbox.dataplane.admin.listener_configs import (
+    ANYWHERE,
+    build_chain,
+    build_listener,
+    build_tunnel_listener,
+)
 from sandbox.dataplane.admin.proxy_view import (
     Json,
     ProxyView,
@@ -14,7 +19,7 @@ from sandbox.dataplane.admin.proxy_view import (
 from sandbox.dataplane.admin.route_configs import build_connect_config, list_waypoint_routes
 from sandbox.dataplane.objects.world import get_hostname
 
-_TERMINATE, _MAIN, _ORIGINATE = "connect_terminate", "main_internal", "connect_originate"
+_TERMINATE, _MAIN = "connect_terminate", "main_internal"
 _IP_MATCHER = "type.googleapis.com/xds.type.matcher.v3.IPMatcher"
 
 
@@ -24,11 +29,7 @@ def list_waypoint_listeners(view: ProxyView) -> list[Json]:
     return [
         build_listener(ANYWHERE, 15008, [terminate], name=_TERMINATE),
         _build_main(view),
-        {
-            "name": _ORIGINATE,
-            "internal_listener": {},
-            "filter_chains": [build_chain(tcp=_ORIGINATE)],
-        },
+        build_tunnel_listener(),
     ]
 
 

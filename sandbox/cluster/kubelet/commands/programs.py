@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sandbox.cluster.kubelet.commands.context import CommandContext
 from sandbox.cluster.kubelet.commands.curl import run_curl, run_wget
+from sandbox.cluster.kubelet.commands.pilot_agent import run_pilot_agent
 
 Program = Callable[[Sequence[str], CommandContext], Awaitable[int]]
 
@@ -247,6 +248,7 @@ PROGRAMS: Mapping[str, Program] = {
     "hostname": _hostname,
     "id": _make_printer("uid=1000 gid=1000 groups=1000"),
     "ls": _ls,
+    "pilot-agent": run_pilot_agent,
     "printenv": _printenv,
     "pwd": _make_printer("/"),
     "seq": _seq,
