@@ -12,11 +12,12 @@ from pathlib import Path
 
 from benchmarks.truth.commands import compare_commands
 from benchmarks.truth.compared import Case, format_differences, format_table
+from benchmarks.truth.kiali import compare_kiali
 from benchmarks.truth.routing import compare_routing
 from benchmarks.truth.xds import compare_xds
 from sandbox.releases import RELEASES
 
-PARTS = ("commands", "xds", "routing")
+PARTS = ("commands", "xds", "routing", "kiali")
 
 
 def main() -> int:
@@ -53,6 +54,8 @@ def compare(part: str, recordings: Path, release: str, *, only: str = "") -> lis
                 return asyncio.run(compare_commands(recordings, release, Path(home)))
             case "xds":
                 return compare_xds(recordings, release)
+            case "kiali":
+                return compare_kiali(recordings, release)
             case _:
                 return asyncio.run(compare_routing(recordings, release, Path(home), only))
 

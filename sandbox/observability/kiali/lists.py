@@ -37,10 +37,11 @@ def choose_directions(
     """Return the directions and reporters that the health of a `side` is computed from.
 
     Kiali 1's `summary` of a namespace asks servers for both directions, and its Services
-    count what arrived; Kiali 2's count what clients sent.
+    count what arrived, at a waypoint too; Kiali 2's count what clients sent. Of applications and
+    workloads waypoints are not asked, in neither release.
     """
     if side == "service":
-        reporter = "source" if traits.cached else "destination"
+        reporter = "source" if traits.cached else "destination|waypoint"
         return (
             HealthDirection(
                 "inbound", reporter, "destination_service_name", "destination_service_namespace"
@@ -85,7 +86,7 @@ def build_workload_list(
         requests = get_request_rates(moment, namespace, "workload", seconds) if health else {}
         for workload in moment.view.list_workloads(namespace):
             checked[f"{workload.name}.{namespace}"] = build_workload_validation(
-                moment, workload, cluster=where
+                moment, workload, cluster=where, in_list=True
             )
             row = _build_workload_row(moment, workload)
             if health:
@@ -101,10 +102,10 @@ def build_workload_list(
 
 
 def build_workload_validation(
-    moment: AnswerContext, workload: Workload, *, cluster: str = CLUSTER
+    moment: AnswerContext, workload: Workload, *, cluster: str = CLUSTER, in_list: bool = False
 ) -> Object:
-    """Return the validation of a workload."""
-    found = check_workload(CheckedMesh(moment.view, moment.traits), workload)
+    """Return the validation of a workload, in the list of workloads or elsewhere."""
+    found = check_workload(CheckedMesh(moment.view, moment.traits), workload, in_list=in_list)
     place = (workload.namespace, workload.name, cluster)
     return _build_validation(moment, "workload", place, found)
 

@@ -196,8 +196,8 @@ def query_security(
 
 @dataclass(frozen=True)
 class HealthDirection:
-    """One direction of something's health: who reports it, and the labels that name the thing and
-    its namespace."""
+    """One direction of something's health: who reports it (an expression), and the labels that name
+    the thing and its namespace."""
 
     direction: str
     reporter: str
@@ -241,14 +241,11 @@ def query_timings(
 def query_request_rates(
     engine: QueryEngine, namespace: str, sides: Iterable[HealthDirection], seconds: int
 ) -> dict[str, RequestRates]:
-    """Return the request rates of what is in a namespace, by name.
-
-    Waypoints are not asked, in neither release.
-    """
+    """Return the request rates of what is in a namespace, by name."""
     found: dict[str, RequestRates] = {}
     for side in sides:
         labels = f"{side.name},request_protocol,response_code,grpc_response_status"
-        where = f'reporter="{side.reporter}",{side.namespace}="{namespace}"'
+        where = f'reporter=~"{side.reporter}",{side.namespace}="{namespace}"'
         for each in _query_vector(
             engine, f"sum(rate(istio_requests_total{{{where}}}[{seconds}s])) by ({labels}) > 0"
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.machinery.selectors import has_labels
@@ -63,10 +64,17 @@ def _exposes(workload: Workload, port: Object) -> bool:
     )
 
 
-def check_workload(mesh: CheckedMesh, workload: Workload) -> list[Check]:
-    """Return what is wrong with a workload's place in the mesh; Kiali 1 does not look."""
+def check_workload(mesh: CheckedMesh, workload: Workload, *, in_list: bool = False) -> list[Check]:
+    """Return what is wrong with a workload's place in the mesh; Kiali 1 does not look.
+
+    `in_list` is for the list of workloads, in which Kiali never looks a waypoint up: there every
+    one is missing (recorded of 2.26).
+    """
     if not mesh.traits.by_gvk:
         return []
+    if in_list:
+        others = tuple(each for each in mesh.view.workloads if not each.is_waypoint)
+        mesh = replace(mesh, view=replace(mesh.view, workloads=others))
     return [build_finding(code, "workload") for code, look in _LOOKS if look(mesh, workload)]
 
 

@@ -277,7 +277,8 @@ async def ingress(made: World) -> None:
     await made.mesh.ready("istio-ingressgateway", SYSTEM)
 
 
-async def _play(kiali: str) -> dict[str, dict[str, Answer]]:
+async def play(kiali: str) -> dict[str, dict[str, Answer]]:
+    """What that Kiali answers at every stage, by stage and question."""
     answers: dict[str, dict[str, Answer]] = {}
     async with world(kiali) as made:
         await ingress(made)
@@ -295,5 +296,5 @@ _PLAYED: dict[str, dict[str, dict[str, Answer]]] = {}
 def played(kiali: str) -> dict[str, dict[str, Answer]]:
     """What that Kiali answers at every stage, by stage and question; gone through once."""
     if kiali not in _PLAYED:
-        _PLAYED[kiali] = asyncio.run(_play(kiali))
+        _PLAYED[kiali] = asyncio.run(play(kiali))
     return _PLAYED[kiali]

@@ -331,6 +331,13 @@ def test_workloads_in_two_meshes(
     assert check_workload(older, workload) == []
 
 
+def test_the_list_of_workloads_never_finds_a_waypoint() -> None:
+    """There everybody behind a waypoint is told that it does not exist."""
+    mesh, workload = placed(AMBIENT | {USE: "waypoint"}, {}, "captured")
+    assert [check.code for check in check_workload(mesh, workload, in_list=True)] == ["KIA1313"]
+    assert check_workload(mesh, workload) == []
+
+
 def test_a_policy_without_a_waypoint() -> None:
     """Said of every workload beside an AuthorizationPolicy; as a mere warning it makes it invalid."""
     (found,) = check_workload(*placed(INJECTED, {}, "injected", policies=1))
