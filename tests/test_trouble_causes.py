@@ -25,6 +25,7 @@ WITHOUT_ENTRY = {
     "reviews-starting": "passes by itself within a minute and a half",
     "namespace-terminating": "a namespace that is being deleted cannot be brought back",
     "path-not-routed": "true of every gateway of the workshop",
+    "analyze-misplaced-annotation": "true of every gateway of the workshop",
     "caller-outside-mesh": "follows from why the caller is outside, which is named instead",
     "propagation-delay": "passes by itself within seconds",
     "port-forward-lost": "a forward on a person's machine, and no object",

@@ -16,6 +16,7 @@ NORMAL = frozenset(
         "image-pull-slow",
         "gateway-address-pending",
         "path-not-routed",
+        "analyze-misplaced-annotation",
         "port-forward-lost",
         "fault-in-force",
         "propagation-delay",

@@ -64,6 +64,10 @@ RELEASE = IstioRelease(
         disruption_budgets=True,
         storage_version="v1beta1",
         host_network_cni=True,
+        injector_values={
+            "istio_cni": {"chained": True, "provider": "default"},
+            "global": {"proxy": {"enableCoreDump": False}},
+        },
     ),
     istiod=IstiodTraits(
         election_maps=(

@@ -36,6 +36,26 @@ _GLOBAL_SERVICES = {
         },
     ],
 }
+_INJECTOR_VALUES = {
+    "pilot": {"env": {}},
+    "global": {
+        "nativeNftables": False,
+        "networkPolicy": {"enabled": False},
+        "proxy": {"seccompProfile": {}},
+        "proxy_init": {"forceApplyIptables": False},
+        "resourceScope": "all",
+        "waypoint": {
+            "affinity": {},
+            "nodeSelector": {},
+            "resources": {
+                "limits": {"cpu": "2", "memory": "1Gi"},
+                "requests": {"cpu": "100m", "memory": "128Mi"},
+            },
+            "tolerations": [],
+            "topologySpreadConstraints": [],
+        },
+    },
+}
 RELEASE = IstioRelease(
     version="1.30.3",
     gateway_api="v1.5.1",
@@ -62,6 +82,7 @@ RELEASE = IstioRelease(
         fields="istio-1.30.3",
         extra_crds=("trafficextensions.extensions.istio.io",),
         ambient_mesh=_GLOBAL_SERVICES,
+        injector_values=_INJECTOR_VALUES,
     ),
     istiod=IstiodTraits(
         election_maps=(

@@ -70,6 +70,8 @@ class ChartTraits:
     ambient_mesh: Mapping[str, object] = field(default_factory=dict)
     """What the ambient profile adds to the mesh configuration."""
     host_network_cni: bool = False
+    injector_values: Mapping[str, object] = field(default_factory=dict)
+    """What its charts have in ConfigMap `istio-sidecar-injector` beside what all have."""
 
 
 @dataclass(frozen=True)

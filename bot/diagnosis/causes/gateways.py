@@ -10,7 +10,15 @@ from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, l
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, get_annotations, is_pod_ready, matches_labels
 from bot.diagnosis.state import GATEWAY_NAME, NamespaceState
-from bot.kinds import CRD, DEPLOYMENT, GATEWAY_CLASS, ISTIO_GATEWAY, POD, VIRTUAL_SERVICE
+from bot.kinds import (
+    CRD,
+    DEPLOYMENT,
+    GATEWAY_CLASS,
+    ISTIO_GATEWAY,
+    POD,
+    VIRTUAL_SERVICE,
+    Object,
+)
 from bot.knowledge.istio.gateway_api import BUNDLE_VERSION
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
 from bot.text import Text
@@ -20,6 +28,8 @@ EDGE_STEPS = frozenset({"expose", "waypoint"})
 """Steps that need the Gateway API."""
 OLDEST_BUNDLE = (1, 0)
 """The oldest bundle whose v1 kinds Istio 1.23 and 1.30 read."""
+SERVICE_TYPE = "networking.istio.io/service-type"
+"""The annotation that gives a Gateway's Service its type."""
 MADE_CLASSES = frozenset({"istio", "istio-remote", "istio-waypoint"})
 """The GatewayClasses that istiod makes when it starts (Istio 1.23 and 1.30)."""
 
@@ -110,14 +120,7 @@ def find_address_pending(state: NamespaceState) -> Iterator[Finding]:
             get_condition(gateway, "Programmed"),
             find_deployment(state, gateway),
         )
-        service = next(
-            (
-                s
-                for s in state.services.values()
-                if get_labels(s).get(GATEWAY_NAME) == get_name(gateway)
-            ),
-            None,
-        )
+        service = find_gateway_service(state, gateway)
         if (
             programmed.get("status") == "False"
             and programmed.get("reason") == "AddressNotAssigned"
@@ -139,6 +142,35 @@ def find_address_pending(state: NamespaceState) -> Iterator[Finding]:
                 Fix(command="expose"),
                 frozenset({f"Gateway/{get_name(gateway)}"}),
             )
+
+
+def find_copied_annotation(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that `istioctl analyze` warns of an annotation that istiod itself has copied."""
+    for gateway in list_edge_gateways(state):
+        service = find_gateway_service(state, gateway)
+        told = get_annotations(gateway).get(SERVICE_TYPE)
+        if told is None or service is None or SERVICE_TYPE not in get_annotations(service):
+            continue
+        yield Finding(
+            Text(
+                "`istioctl analyze` warns three times of the annotation {annotation} (IST0107, in "
+                "Istio 1.23 IST0108): istiod copies it from {gateway} to what it makes of it.",
+                annotation=SERVICE_TYPE,
+                gateway=describe(gateway),
+            ),
+            (
+                show_field(gateway, "annotation", f"{SERVICE_TYPE}={told}"),
+                show_field(service, "annotation", f"{SERVICE_TYPE}={told}"),
+            ),
+        )
+
+
+def find_gateway_service(state: NamespaceState, gateway: Object) -> Object | None:
+    """Return the Service that istiod made for a Gateway, by its label."""
+    name = get_name(gateway)
+    return next(
+        (s for s in state.services.values() if get_labels(s).get(GATEWAY_NAME) == name), None
+    )
 
 
 def find_ingress_gone(state: NamespaceState) -> Iterator[Finding]:
@@ -247,5 +279,17 @@ CAUSES = (
         gravity=2,
         source="IST0101, KIA0302",
         needs=(POD,),
+    ),
+    Cause(
+        "analyze-misplaced-annotation",
+        Subject.EXPOSING,
+        "`istioctl analyze` calls an annotation misplaced that istiod copied from the Gateway.",
+        "The Gateway's annotation `networking.istio.io/service-type`, on its Service too.",
+        "Nothing to do",
+        find_copied_annotation,
+        ("expose",),
+        kind=CauseKind.NORMAL,
+        always=True,
+        source="IST0107, IST0108 (Istio 1.23); recorded of both releases",
     ),
 )

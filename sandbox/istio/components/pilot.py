@@ -21,6 +21,7 @@ from sandbox.istio.components.common import (
     parse_service_ports,
     parse_volumes,
 )
+from sandbox.istio.components.injector_values import build_injector_values
 from sandbox.istio.render.values import merge_values, to_yaml
 
 _PORTS = ("grpc-xds:15010", "https-dns:15012", "https-webhook:443:15017", "http-monitoring:15014")
@@ -93,10 +94,7 @@ def _build_config_maps(settings: InstallSettings) -> list[Manifest]:
     where, dashed = settings.namespace, settings.revision_suffix
     networks = to_yaml({"networks": settings.get("global.meshNetworks", {})})
     values = settings.values
-    shown = {
-        key: values.get(key, {})
-        for key in ("gateways", "global", "sidecarInjectorWebhook", "revision")
-    }
+    shown = build_injector_values(settings)
     template = {"policy": "enabled", "defaultTemplates": ["sidecar"], "templates": {}}
     made = [
         build_manifest(

@@ -290,6 +290,21 @@ def gateway_elsewhere_by_label(cluster: Cluster) -> None:
     cluster.get_spec(GATEWAY, "shared")["listeners"][0]["allowedRoutes"] = admitted
 
 
+@CASES.names("analyze-misplaced-annotation")
+def annotation_copied_by_istiod(cluster: Cluster) -> None:
+    """As `/mesh expose` makes the Gateway: istiod copies its annotation to the Service."""
+    for kind, name in ((GATEWAY, "bookinfo-gateway"), (SERVICE, "bookinfo-gateway-istio")):
+        meta = cluster.get(kind, name)["metadata"]
+        meta["annotations"] = {"networking.istio.io/service-type": "ClusterIP"}
+
+
+@CASES.spares("analyze-misplaced-annotation")
+def annotation_of_the_gateway_alone(cluster: Cluster) -> None:
+    """Nothing was made of it yet, and analyze warns of nothing."""
+    meta = cluster.get(GATEWAY, "bookinfo-gateway")["metadata"]
+    meta["annotations"] = {"networking.istio.io/service-type": "ClusterIP"}
+
+
 @CASES.names("path-not-routed")
 def as_the_sample_has_it(cluster: Cluster) -> None:
     """Only productpage's own paths are routed: so from the start."""

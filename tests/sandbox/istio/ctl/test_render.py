@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,31 @@ def test_an_ingress_gateway_can_be_kept_under_ambient() -> None:
         "components.ingressGateways[0].enabled=true",
     )
     assert "Deployment/istio-ingressgateway" in rendered("profile=ambient", name, enabled)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_injector_has_the_charts_defaults(release: str) -> None:
+    """A real `istioctl analyze` reads whether all namespaces are injected, and panics without it."""
+    values = read_injector_values(release=release)
+    assert values["sidecarInjectorWebhook"]["enableNamespacesByDefault"] is False
+    assert values["global"]["proxy"]["includeIPRanges"] == "*"
+    assert ("istio_cni" in values) == (release == "1.23.2")
+    assert ("waypoint" in values["global"]) == (release != "1.23.2")
+
+
+def test_the_injector_has_what_was_set() -> None:
+    """Settings of an installation stand beside the defaults, and do not stay for the next."""
+    values = read_injector_values(
+        "values.sidecarInjectorWebhook.enableNamespacesByDefault=true",
+        "values.global.proxy.privileged=true",
+    )
+    assert values["sidecarInjectorWebhook"]["enableNamespacesByDefault"] is True
+    assert values["sidecarInjectorWebhook"]["rewriteAppHTTPProbe"] is True
+    assert values["global"]["proxy"]["privileged"] is True
+    assert read_injector_values()["global"]["proxy"]["privileged"] is False
+
+
+def read_injector_values(*sets: str, release: str = "1.30.3") -> dict[str, Any]:
+    """The `values` of ConfigMap `istio-sidecar-injector`."""
+    found = rendered(*sets, release=release)["ConfigMap/istio-sidecar-injector"]
+    return dict(json.loads(found["data"]["values"]))
