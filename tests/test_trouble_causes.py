@@ -20,7 +20,6 @@ from sandbox.troubles.causes import SUBJECTS, Cause, load_causes, load_requireme
 from sandbox.troubles.engine import CauseEngine
 
 WITHOUT_ENTRY = {
-    "image-pull-rate-limited": "the registry's answer, which no object holds",
     "pod-starting": "passes by itself within seconds",
     "reviews-starting": "passes by itself within a minute and a half",
     "namespace-terminating": "a namespace that is being deleted cannot be brought back",

@@ -9,6 +9,7 @@ from bot.diagnosis.causes import (
     breakers,
     capture,
     control_plane,
+    crashes,
     databases,
     egress_hosts,
     faults,
@@ -34,6 +35,7 @@ HEALTHY = "healthy"
 CAUSES: tuple[Cause, ...] = (
     *control_plane.CAUSES,
     *pods.CAUSES,
+    *crashes.CAUSES,
     *placement.CAUSES,
     *application.CAUSES,
     *databases.CAUSES,

@@ -23,15 +23,19 @@ from bot.diagnosis.reasons import (
     suggest_fix,
 )
 from bot.diagnosis.state import NamespaceState, get_age, list_events_about, list_pods_of
-from bot.kinds import Object
 from bot.knowledge.objects.workloads import (
     ORDINARY_REASONS,
     get_condition,
-    get_labels,
     get_name,
 )
 from bot.text import Text, verbatim
 
+PULL_WORDS = re.compile(
+    r"toomanyrequests[^.\"]*|manifest unknown|pull access denied|unauthorized[^,\"]*"
+    r"|no matching manifest[^,\"]*|no such host|i/o timeout|connection refused|x509: [^\"]*"
+    r"|(?<=: )not found",
+)
+"""What registries and networks say when an image cannot be had (containerd, Docker Hub)."""
 JAVA_START = 90.0
 """Seconds in which reviews starts on two CPUs (Bookinfo 1.20)."""
 
@@ -53,9 +57,20 @@ def list_pull_troubles(
     yield from (each for each in found.values() if accept(each[1]))
 
 
+def show_pull(trouble: Trouble, said: str) -> Text:
+    """Return why a pull failed in the registry's own few words, which the kubelet wraps in many;
+    the kubelet's where it has none of those that are known.
+    """
+    words = PULL_WORDS.search(said)
+    if words is None:
+        return trouble.evidence
+    place = f"Pod {get_name(trouble.pod)}, container {trouble.container}"
+    return verbatim(f"{place}: {trouble.reason}: {words[0].strip()}")
+
+
 def find_rate_limited(state: NamespaceState) -> Iterator[Finding]:
     """Yield images that the registry refuses because too many were pulled from this address."""
-    for trouble, _, names in list_pull_troubles(
+    for trouble, said, names in list_pull_troubles(
         state, lambda said: bool(RATE_LIMITED.search(said))
     ):
         yield Finding(
@@ -63,7 +78,7 @@ def find_rate_limited(state: NamespaceState) -> Iterator[Finding]:
                 "The registry refuses image {image}: too many pulls from this address.",
                 image=trouble.image,
             ),
-            (trouble.evidence,),
+            (show_pull(trouble, said),),
             Fix(
                 advice=Text(
                     "The cluster's administrator: wait, sign in to the registry, or use a mirror."
@@ -86,7 +101,7 @@ def find_image_missing(state: NamespaceState) -> Iterator[Finding]:
         )
         yield Finding(
             sentence,
-            (trouble.evidence,),
+            (show_pull(trouble, said),),
             suggest_fix(state, trouble.pod),
             names,
         )
@@ -112,46 +127,6 @@ def find_slow_pull(state: NamespaceState) -> Iterator[Finding]:
             (verbatim(f"Pod {get_name(pod)}: Pulling: {message}"),),
             objects=name_owner(state, pod),
         )
-
-
-def find_crash_loop(state: NamespaceState) -> Iterator[Finding]:
-    """Yield containers that end again and again."""
-    seen: set[str] = set()
-    for pod in list_unready_pods(state):
-        for trouble in list_container_troubles(pod):
-            owner = find_owner(state, pod)
-            key = get_name(owner) if owner else get_name(pod)
-            if key in seen or not is_crashing(pod, trouble):
-                continue
-            seen.add(key)
-            place = pod["metadata"].get("namespace", "")
-            line = f"kubectl logs {get_name(pod)} -n {place} -c {trouble.container} --previous"
-            yield Finding(
-                Text(
-                    "Container {container} of {workload} ends again and again.",
-                    container=trouble.container,
-                    workload=key,
-                ),
-                (trouble.evidence, *show_last_exit(state, pod, trouble.container)),
-                Fix(line=line),
-                name_owner(state, pod),
-            )
-
-
-def show_last_exit(state: NamespaceState, pod: Object, container: str) -> list[Text]:
-    """Return the last exit code of a container, and the node's architecture beside it."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    ended = [
-        s["lastState"]["terminated"]
-        for s in statuses
-        if s.get("name") == container and "terminated" in (s.get("lastState") or {})
-    ]
-    if not ended:
-        return []
-    node = state.shared.nodes.get(pod["spec"].get("nodeName", ""))
-    arch = get_labels(node).get("kubernetes.io/arch", "") if node else ""
-    words = f"last exit code {ended[0].get('exitCode')} {ended[0].get('reason', '')}".rstrip()
-    return [verbatim(f"{words}, node {arch}" if arch else words)]
 
 
 def find_readiness_failing(state: NamespaceState) -> Iterator[Finding]:
@@ -261,18 +236,6 @@ CAUSES = (
         ("install", "bookinfo"),
         CONSEQUENCES,
         CauseKind.NORMAL,
-        by_object=True,
-    ),
-    Cause(
-        "crash-loop",
-        Subject.CLUSTER,
-        "A container ends again and again: wrong architecture, bad configuration.",
-        "`CrashLoopBackOff`, and the last exit code.",
-        "Its log says why; on arm64 a newer image.",
-        find_crash_loop,
-        ("bookinfo",),
-        CONSEQUENCES,
-        gravity=1,
         by_object=True,
     ),
     Cause(

@@ -25,11 +25,26 @@ UNREADY = "sandbox.meshbot.dev/unready"
 
 
 class _ContainerExit(Exception):
-    """A container ended with this exit code."""
+    """A container ended with this exit code, and a reason other than the code's own."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, reason: str = "", message: str = "") -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.reason, self.message = code, reason, message
+
+
+def _build_crash(kind: str, container: Container) -> _ContainerExit:
+    """Return how a container ends that is told to crash: `true`, `oom` or `exec-format`.
+
+    Of a program for another processor only the container's log tells, and its status where the
+    pod asks for that (runc; terminationMessagePolicy).
+    """
+    if kind == "oom":
+        return _ContainerExit(137, "OOMKilled")
+    if kind == "exec-format":
+        program = (container.spec.get("command") or ["/bin/sh"])[0]
+        told = container.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
+        return _ContainerExit(255, "", f"exec {program}: exec format error\n" if told else "")
+    return _ContainerExit(1)
 
 
 class ContainerRunner:
@@ -39,7 +54,7 @@ class ContainerRunner:
         self._host, self._reporter, self._program = host, reporter, program
         self._images = ImagePuller(host, reporter)
         annotations = annotations_of(reporter.pod)
-        self._crashes = annotations.get(CRASH) == "true"
+        self._crash = annotations.get(CRASH, "")
         self._stays_unready = annotations.get(UNREADY) == "true"
 
     async def run_init_container(self, container: Container) -> None:
@@ -63,7 +78,9 @@ class ContainerRunner:
             try:
                 await self._run_container(container, started)
             except _ContainerExit as end:
-                await self._reporter.publish_terminated(container, end.code)
+                await self._reporter.publish_terminated(
+                    container, end.code, end.reason, end.message
+                )
             if container is self._reporter.main_container:
                 await self._program.stop()
             if backoff:
@@ -106,12 +123,12 @@ class ContainerRunner:
         if started is not None:
             started.set()
         # The program answers for the whole pod, and belongs to its first container.
-        if container is self._reporter.main_container:
+        if container is self._reporter.main_container and self._crash != "exec-format":
             await self._start_program()
-        if self._crashes and not container.init:
+        if self._crash and not container.init:
             await self._reporter.publish_status()
             await self._host.clock.sleep(1)
-            raise _ContainerExit(1)
+            raise _build_crash(self._crash, container)
         await self._wait_until_ready(container)
         if container.death is not None:
             # The future is the container's: it must not be cancelled together with this wait.

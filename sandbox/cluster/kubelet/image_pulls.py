@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from sandbox.cluster.kubelet.images import PullError
+from sandbox.cluster.kubelet.images import PullError, build_pull_message, build_refused_pull
 from sandbox.cluster.kubelet.node_runtime import BACKOFF, LONGEST_BACKOFF, NodeRuntime
 from sandbox.cluster.kubelet.reporter import PodReporter
 from sandbox.cluster.kubelet.status import CREATING, Container
 from sandbox.cluster.machinery.meta import annotations_of
 
 WAITING = "sandbox.meshbot.dev/waiting"
+REFUSED = "sandbox.meshbot.dev/pull"
+"""Why the registry refuses the pod's images: `rate-limit`, `manifest-unknown` or `denied`."""
 _PULL_REASONS = ("ImagePullBackOff", "ErrImagePull")
 _FIRST_ERROR_SECONDS = 2.0
 """Simulated seconds for which a pod shows ErrImagePull before it shows that it backs off."""
@@ -22,6 +24,7 @@ class ImagePuller:
     def __init__(self, host: NodeRuntime, reporter: PodReporter) -> None:
         self._host, self._reporter = host, reporter
         self._waiting = annotations_of(reporter.pod).get(WAITING, "")
+        self._refused = annotations_of(reporter.pod).get(REFUSED, "")
 
     async def ensure_image(self, container: Container) -> None:
         """Pull the container's image; keep trying, with the kubelet's back-off."""
@@ -73,6 +76,8 @@ class ImagePuller:
             raise PullError(
                 "rpc error: code = NotFound desc = the registry is told to have no such image"
             )
+        if self._refused and not container.init:
+            raise PullError(build_pull_message(build_refused_pull(image, self._refused)))
         pulled = await self._host.images.ensure_present(image, policy)
         if pulled.present:
             text = (

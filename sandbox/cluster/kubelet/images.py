@@ -11,6 +11,11 @@ from fnmatch import fnmatch
 from sandbox.clock import Clock
 
 MISSING = "does-not-exist"
+RATE_LIMIT = (
+    "429 Too Many Requests - Server message: toomanyrequests: You have reached your "
+    "unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"
+)
+"""Docker Hub's answer to addresses that have pulled too much."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,28 @@ def compute_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def build_pull_message(fault: str) -> str:
+    """Return a failed pull in the words of the kubelet, with the runtime's code (containerd)."""
+    code = "NotFound" if "not found" in fault or "manifest unknown" in fault else "Unknown"
+    return f"rpc error: code = {code} desc = {fault}"
+
+
+def build_refused_pull(image: str, kind: str) -> str:
+    """Return why a registry refuses: for `rate-limit`, `denied`, or else an unknown manifest."""
+    name = normalize_image_name(image)
+    path, _, tag = name.partition("/")[2].rpartition(":")
+    registry = name.partition("/")[0].replace("docker.io", "registry-1.docker.io")
+    asked = f"https://{registry}/v2/{path}/manifests/{tag}"
+    words = {
+        "rate-limit": f"unexpected status from GET request to {asked}: {RATE_LIMIT}",
+        "denied": "pull access denied, repository does not exist or may require authorization: "
+        "server message: insufficient_scope: authorization failed",
+    }.get(kind, f"unexpected status from GET request to {asked}: 404 Not Found: manifest unknown")
+    return (
+        f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": {words}'
+    )
+
+
 @dataclass(frozen=True)
 class PullResult:
     """The duration (simulated seconds) and size (bytes) of a pull.
@@ -102,7 +129,7 @@ class ImageRegistry:
         """Wait for as long as the pull of the image takes; raise PullError when it fails."""
         if fault := self.find_pull_error(image):
             await self.clock.sleep(min(self.timings.pull, 0.8))
-            raise PullError(f"rpc error: code = NotFound desc = {fault}")
+            raise PullError(build_pull_message(fault))
         seconds = (
             self.timings.pull * (0.5 + int(compute_digest(image)[:4], 16) / 0xFFFF)
             if self.slow is None

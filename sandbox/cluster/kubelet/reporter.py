@@ -68,8 +68,11 @@ class PodReporter:
         container.ready = container.started = False
         await self.publish_status()
 
-    async def publish_terminated(self, container: Container, code: int) -> None:
-        """Set a container to terminated with that exit code, and publish that.
+    async def publish_terminated(
+        self, container: Container, code: int, reason: str = "", message: str = ""
+    ) -> None:
+        """Set a container to terminated with that exit code, and publish that; the reason is the
+        code's unless another is told.
 
         An init container that has succeeded counts as ready.
         """
@@ -77,7 +80,8 @@ class PodReporter:
         container.state = {
             "terminated": {
                 "exitCode": code,
-                "reason": "Completed" if code == 0 else "Error",
+                "reason": reason or ("Completed" if code == 0 else "Error"),
+                **({"message": message} if message else {}),
                 "startedAt": container.state.get("running", {}).get("startedAt", now),
                 "finishedAt": now,
                 "containerID": container.build_status(self.uid).get("containerID", ""),

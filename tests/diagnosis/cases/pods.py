@@ -67,7 +67,7 @@ def pulled_in_vain(cluster: Cluster) -> None:
 @CASES.names("crash-loop")
 @CASES.spares("readiness-failing", instead="crash-loop")
 def ends_again_and_again(cluster: Cluster) -> None:
-    """The kubelet backs off from a container of another architecture."""
+    """The kubelet backs off from a container whose log alone tells why."""
     pod = cluster.make_wait("details-v1", "CrashLoopBackOff", "back-off 40s restarting")
     ended = {"exitCode": 1, "reason": "Error"}
     pod["status"]["containerStatuses"][0] |= {"restartCount": 4, "lastState": {"terminated": ended}}
@@ -77,8 +77,51 @@ def ends_again_and_again(cluster: Cluster) -> None:
 def ended_just_now(cluster: Cluster) -> None:
     """Between two starts the container is only terminated."""
     pod = cluster.make_unready("reviews-v2")
+    ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    pod["status"]["containerStatuses"][0] |= {"restartCount": 3, "state": ended}
+
+
+@CASES.names("out-of-memory")
+@CASES.spares("crash-loop", instead="out-of-memory")
+def killed_just_now(cluster: Cluster) -> None:
+    """Between two starts, after the kernel has ended it."""
+    pod = cluster.make_unready("reviews-v2")
     ended = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
     pod["status"]["containerStatuses"][0] |= {"restartCount": 3, "state": ended}
+
+
+@CASES.names("out-of-memory")
+def prometheus_killed(cluster: Cluster) -> None:
+    """The Prometheus that does not answer is a consequence."""
+    pod = cluster.make_wait("prometheus", "CrashLoopBackOff", "back-off 40s restarting")
+    ended = {"exitCode": 137, "reason": "OOMKilled"}
+    pod["status"]["containerStatuses"][0] |= {"restartCount": 4, "lastState": {"terminated": ended}}
+
+
+@CASES.spares("out-of-memory", instead="crash-loop")
+def killed_by_somebody(cluster: Cluster) -> None:
+    """The same exit code without the kernel's word."""
+    pod = cluster.make_wait("reviews-v2", "CrashLoopBackOff", "back-off 40s restarting")
+    ended = {"exitCode": 137, "reason": "Error"}
+    pod["status"]["containerStatuses"][0] |= {"restartCount": 4, "lastState": {"terminated": ended}}
+
+
+@CASES.names("wrong-architecture")
+@CASES.spares("crash-loop", instead="wrong-architecture")
+def image_of_another_processor(cluster: Cluster) -> None:
+    """The pod has its log's end told in its status."""
+    pod = cluster.make_wait("details-v1", "CrashLoopBackOff", "back-off 40s restarting")
+    words = "exec /opt/microservices/details.rb: exec format error\n"
+    ended = {"exitCode": 255, "reason": "Error", "message": words}
+    pod["status"]["containerStatuses"][0] |= {"restartCount": 4, "lastState": {"terminated": ended}}
+
+
+@CASES.spares("wrong-architecture", instead="crash-loop")
+def program_without_a_right(cluster: Cluster) -> None:
+    """Another error of the runtime."""
+    pod = cluster.make_wait("details-v1", "CrashLoopBackOff", "back-off 40s restarting")
+    ended = {"exitCode": 126, "reason": "StartError", "message": "exec: permission denied"}
+    pod["status"]["containerStatuses"][0] |= {"restartCount": 4, "lastState": {"terminated": ended}}
 
 
 @CASES.spares("crash-loop")

@@ -137,6 +137,52 @@ async def test_crash_loop(world: World) -> None:
     ] == f"Back-off restarting failed container main in pod {title}"
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "reason", "message"),
+    [
+        ("oom", 137, "OOMKilled", None),
+        ("exec-format", 255, "Error", "exec /bin/shop: exec format error\n"),
+    ],
+)
+async def test_ends_with_a_reason(
+    world: World, kind: str, code: int, reason: str, message: str | None
+) -> None:
+    """What a kubelet writes of a container that was killed for its memory, and of a program for
+    another processor, whose log it quotes where the pod asks for that."""
+    made = deployment("web", annotations={"sandbox.meshbot.dev/crash": kind})
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    container |= {
+        "command": ["/bin/shop"],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    await world.client.create(made)
+    pod = await world.pod("web", lambda pod: reason_of(pod) == "CrashLoopBackOff")
+    ended = pod["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    assert (ended["exitCode"], ended["reason"], ended.get("message")) == (code, reason, message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "words"),
+    [
+        ("rate-limit", "Unknown", "429 Too Many Requests - Server message: toomanyrequests: You"),
+        ("manifest-unknown", "NotFound", "404 Not Found: manifest unknown"),
+        ("denied", "Unknown", "pull access denied, repository does not exist"),
+    ],
+)
+async def test_refused_pulls(world: World, kind: str, code: str, words: str) -> None:
+    """The registry's words, in those of the runtime and the kubelet; the event has them too."""
+    await world.client.create(
+        deployment("web", "acme/shop:1", annotations={"sandbox.meshbot.dev/pull": kind})
+    )
+    pod = await world.pod("web", lambda pod: reason_of(pod) == "ErrImagePull")
+    message = pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
+    assert message.startswith(
+        f'rpc error: code = {code} desc = failed to pull and unpack image "docker.io/acme/shop:1"'
+    )
+    assert words in message
+    assert words in (await world.event("Failed"))["message"]
+
+
 async def test_unready(world: World) -> None:
     """A pod that fails its readiness probe runs, is not ready, and has Unhealthy events."""
     await world.client.create(
