@@ -60,6 +60,7 @@ CHECKED = frozenset(
         "timeout",
         "retry",
         "breaker",
+        "mirror",
     }
 )
 """Steps whose Done is looked at once more: what they leave must be able to have its effect."""

@@ -139,7 +139,7 @@ async def test_a_time_limit_and_tries_stay_beside_other_rules(tmp_path: Path) ->
         assert "no route for reviews" in words(await stage.type("/mesh status"))
         (left,) = await stage.api.list(SERVICES, "bookinfo")
         (rule,) = left["spec"]["http"]
-        assert rule["retries"]["perTryTimeout"] == "500ms"
+        assert rule["retries"]["perTryTimeout"] == "0.5s"
         said = words(await stage.type("/mesh retry reviews -> normal"))
         assert "nobody meets it" in said
         await stage.type("/mesh retry off")
@@ -169,3 +169,31 @@ async def test_a_breaker_turns_a_burst_away(tmp_path: Path, mesh: str) -> None:
         await stage.type("/mesh route off")
         assert "30 at once: 200 × 30" in words(await stage.type("/mesh breaker off"))
         assert await stage.api.list(RULES, "bookinfo") == []
+
+
+@pytest.mark.parametrize("mesh", ["sidecars", "waypoint"])
+async def test_requests_are_copied(tmp_path: Path, mesh: str) -> None:
+    """v1 answers everybody but the user with a rule of their own, v3 is asked all the same; off, the
+    user's rule stays."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        if mesh == "sidecars":
+            for line in ("install", "bookinfo", "inject"):
+                await stage.type(f"/mesh {line}")
+            assert "/mesh addons" in words(await stage.type("/mesh mirror -> not yet"))
+            await stage.type("/mesh addons")
+        else:
+            await enter_mesh(stage, "ambient")
+            await stage.type("/mesh waypoint")
+        await stage.type("/mesh route jason v2")
+        said = words(await stage.type("/mesh mirror reviews v1 to v3"))
+        assert "not logged in, 10 pages: reviews v1 10" in said
+        assert "as jason, 10 pages: reviews v2 10" in said
+        assert "that reached reviews-v3, whose answers nobody gets" in said
+        assert "It was already so" in words(await stage.type("/mesh mirror"))
+        await stage.type("/mesh mirror off")
+        assert "as jason, 10 pages: reviews v2 10" in words(
+            await stage.type("/mesh route jason v2")
+        )
+        assert "nothing was changed" in words(await stage.type("/mesh mirror off"))
+        said = words(await stage.type("/mesh mirror reviews v1 v1 -> error"))
+        assert "has its own requests" in said

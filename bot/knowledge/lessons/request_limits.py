@@ -59,10 +59,13 @@ class Setting:
 
 
 def build_timeout(service: str, seconds: float) -> Setting:
-    """Return a time limit for each request to an application."""
-    told = f"{seconds * 1000:.0f}ms"
+    """Return a time limit for each request to an application.
+
+    Durations of the Gateway API have no fractions (GEP-2257).
+    """
+    told, whole = f"{seconds:g}s", f"{seconds * 1000:.0f}ms"
     words = Text("requests to {service} end after {seconds:g} s.", service=service, seconds=seconds)
-    return Setting("timeout", service, words, {"timeout": told}, {"timeouts": {"request": told}})
+    return Setting("timeout", service, words, {"timeout": told}, {"timeouts": {"request": whole}})
 
 
 def build_retries(service: str, attempts: int, per_try: float) -> Setting:
@@ -72,7 +75,7 @@ def build_retries(service: str, attempts: int, per_try: float) -> Setting:
         "a failed request to {service} is sent again up to {n} times.", service=service, n=attempts
     )
     if per_try:
-        told["perTryTimeout"] = f"{per_try * 1000:.0f}ms"
+        told["perTryTimeout"] = f"{per_try:g}s"
         words = Text(
             "a request to {service} that fails, or takes more than {seconds:g} s, is sent again up "
             "to {n} times.",

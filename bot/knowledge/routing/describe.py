@@ -68,19 +68,23 @@ def describe_virtual_service(name: str, service: Object, *, limits: bool = False
         faults = describe_fault(rule.get("fault") or {})
         whose = describe_matched_users(users, number, takes_all=takes_all(matches))
         told = describe_rule(name, whose, destinations, faults)
-        yield join("comma", told, *describe_limits(rule)) if limits else told
+        more = describe_limits(rule) if limits else []
+        yield join("comma", told, *describe_copies(rule), *more)
 
 
 def describe_limits(rule: Object) -> list[Text]:
-    """Return what a rule says of all its requests: time limit, tries, copies."""
+    """Return what a rule says of all its requests: time limit, tries."""
     found = []
     if limit := rule.get("timeout") or (rule.get("timeouts") or {}).get("request"):
         found.append(Text("ends after {limit}", limit=str(limit)))
     if (retries := rule.get("retries") or {}).get("attempts"):
         found.append(Text("sent again up to {n} times", n=str(retries["attempts"])))
-    for copy in list_mirrors(rule):
-        found.append(Text("copied to {version}", version=copy))
     return found
+
+
+def describe_copies(rule: Object) -> list[Text]:
+    """Return who gets copies of a rule's requests."""
+    return [Text("copied to {version}", version=each) for each in list_mirrors(rule)]
 
 
 def list_mirrors(rule: Object) -> list[str]:
@@ -104,7 +108,8 @@ def describe_http_route(name: str, route: Object, *, limits: bool = False) -> It
         faults = [Text("aborted with {status}", status=500)] if has_no_weight(rule) else []
         whose = describe_matched_users(users, number, takes_all=takes_all(rule.get("matches")))
         told = describe_rule(name, whose, destinations, faults)
-        yield join("comma", told, *describe_limits(rule)) if limits else told
+        more = describe_limits(rule) if limits else []
+        yield join("comma", told, *describe_copies(rule), *more)
 
 
 def read_header_user(match: Object) -> str:

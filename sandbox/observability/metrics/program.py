@@ -28,6 +28,7 @@ class Prometheus:
 
     def __init__(self, clock: Clock, metrics: Metrics, processes: ProcessRegistry) -> None:
         self._clock, self._metrics, self._processes = clock, metrics, processes
+        self._scraped = clock.now()
 
     def runs_in(self, pod: Object) -> bool:
         """Tell whether a pod is Prometheus' server."""
@@ -49,6 +50,7 @@ class RunningPrometheus:
     ) -> None:
         self.pod, self.store = pod, Store()
         self._clock, self._metrics, self._processes = clock, metrics, processes
+        self._scraped = clock.now()
         self._scraping = asyncio.create_task(self._scrape_forever())
 
     @property
@@ -93,6 +95,7 @@ class RunningPrometheus:
 
     async def _scrape_forever(self) -> None:
         while True:
+            self._scraped = self._clock.now()
             self.store.record_scrape(self._get_epoch_seconds(), self._metrics.samples())
             await self._clock.sleep(SCRAPE_SECONDS)
 
@@ -105,6 +108,7 @@ class RunningPrometheus:
                 "health": "up",
                 "scrapePool": "kubernetes-pods",
                 "labels": {"namespace": namespace, "pod": pod},
+                "lastScrape": self._scraped.isoformat().replace("+00:00", "Z"),
             }
             for namespace, pod in sorted(set(self._metrics.list_targets()))
         ]

@@ -65,7 +65,7 @@ def test_a_limit_takes_no_rule_away(path: DataPath) -> None:
     place, field = ("http", "timeout") if path is DataPath.SIDECAR else ("rules", "timeouts")
     entries = limit(made(route), path=path)["spec"][place]
     assert [{k: v for k, v in e.items() if k != field} for e in entries] == route["spec"][place]
-    assert all(entry[field] in ("500ms", {"request": "500ms"}) for entry in entries)
+    assert all(entry[field] in ("0.5s", {"request": "500ms"}) for entry in entries)
 
 
 def test_other_rules_keep_the_limits_of_the_bot_alone() -> None:
@@ -76,7 +76,7 @@ def test_other_rules_keep_the_limits_of_the_bot_alone() -> None:
     rule["spec"]["trafficPolicy"] = pool
     mine = snapshot(made(limit()), made(rule))
     kept_rule, kept = keep_settings(mine, shares)
-    assert kept["spec"]["http"][0]["timeout"] == "500ms"
+    assert kept["spec"]["http"][0]["timeout"] == "0.5s"
     assert kept_rule["spec"]["trafficPolicy"] == pool
     theirs = snapshot(made(limit(), "kubectl"), made(rule, "kubectl"))
     assert keep_settings(theirs, shares) == shares
@@ -89,5 +89,5 @@ def test_what_is_left_of_a_route_is_its_limit() -> None:
     (left,) = list_left_rules(snapshot(limited), [limited])
     assert is_plain(left)
     assert not is_plain(limited)
-    assert left["spec"]["http"][0]["timeout"] == "500ms"
+    assert left["spec"]["http"][0]["timeout"] == "0.5s"
     assert list_left_rules(snapshot(*map(made, route)), route) == []
