@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import Any
 
 from sandbox.istio.ctl.analysis_files import OverlaidObjects, read_files
 from sandbox.istio.ctl.analyzers import AnalysisContext, run_analyzers
@@ -10,6 +11,14 @@ from sandbox.istio.ctl.findings import LEVELS, AnalysisFinding, format_findings,
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.errors import FINDINGS, CtlError
 
+NOT_PLAYED: tuple[tuple[str, str, str, Any], ...] = (
+    ("analyzer", "", "list", ""),
+    ("ignore-unknown", "", "bool", False),
+    ("list-analyzers", "L", "bool", False),
+    ("meshConfigFile", "", "string", ""),
+    ("remote-contexts", "", "list", ""),
+)
+"""Flags of the real one that would change nothing, or something else than was meant."""
 _ALWAYS_RECURSIVE = (
     "The recursive flag has been removed and is hardcoded to true without explicitly specifying it."
 )
@@ -21,6 +30,9 @@ def analyze_cluster(run: IstioctlInvocation) -> int:
     Raises CtlError with code 79 when, with output as log lines, a finding is at or above
     the failure threshold.
     """
+    for name, *_ in NOT_PLAYED:
+        if run[name]:
+            raise CtlError(f"the sandbox does not play `analyze --{name}`; leave it out")
     if run["recursive"]:
         run.write_out(_ALWAYS_RECURSIVE)
         return 0

@@ -6,6 +6,7 @@ from sandbox.istio.ctl import (
     analyze,
     dashboard,
     install,
+    not_played,
     precheck,
     proxy_config,
     proxy_status,
@@ -104,6 +105,10 @@ _ANALYZE_FLAGS = (
         help="Leave out a code on a resource: CODE=Kind name.namespace, * allowed",
     ),
     Flag("timeout", kind="duration", default=30.0, help="Time to wait before failing"),
+    *(
+        Flag(name, short, kind, default, "Not played by the sandbox")
+        for name, short, kind, default in analyze.NOT_PLAYED
+    ),
     Flag("use-kube", "k", "bool", True, "Use the live cluster"),
     Flag("verbose", "v", "bool", False, "Verbose output"),
 )
@@ -153,6 +158,7 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
         _build_version_command(),
         _build_waypoint_command(),
         ztunnel.build_ztunnel_command(release),
+        *not_played.list_top_commands(),
     ]
     flags = _ROOT_FLAGS + (_NEW_ROOT_FLAGS if release.charts.chart_labels else ())
     known = tuple(c for c in commands if c.name not in release.istioctl.removed_commands)
@@ -204,7 +210,12 @@ def _build_experimental_command() -> CobraCommand:
         "experimental",
         summary,
         aliases=("x", "exp"),
-        commands=(check, _build_version_command(), _build_waypoint_command()),
+        commands=(
+            check,
+            _build_version_command(),
+            _build_waypoint_command(),
+            *not_played.list_experimental_commands(),
+        ),
     )
 
 

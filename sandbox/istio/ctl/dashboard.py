@@ -14,6 +14,7 @@ from typing import Any
 from sandbox.istio.ctl.flags import CobraCommand, Flag
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import ApiFailure, KubeClient
+from sandbox.istio.ctl.not_played import list_dashboard_commands
 from sandbox.istio.errors import FAILED, CtlError
 
 ADDONS = {
@@ -150,5 +151,8 @@ def build_dashboard_command() -> CobraCommand:
         for name in ADDONS
     )
     return CobraCommand(
-        "dashboard", "Access to Istio web UIs", aliases=("dash", "d"), commands=commands
+        "dashboard",
+        "Access to Istio web UIs",
+        aliases=("dash", "d"),
+        commands=(*commands, *list_dashboard_commands()),
     )

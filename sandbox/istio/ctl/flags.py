@@ -85,7 +85,8 @@ class Flag:
 class CobraCommand:
     """One command of the tree.
 
-    `run` is called with the invocation; a command without it prints its help.
+    `run` is called with the invocation; a command without it prints its help. A `lenient` one takes
+    whatever stands behind it, flags that nobody knows too.
     """
 
     name: str
@@ -96,6 +97,7 @@ class CobraCommand:
     commands: tuple[CobraCommand, ...] = ()
     arguments: int | None = None
     strict: bool = False
+    lenient: bool = False
 
     def find_subcommand(self, name: str) -> CobraCommand | None:
         """Return the subcommand of that name or alias, None where there is none."""
@@ -124,7 +126,11 @@ def parse_command_line(root: CobraCommand, argv: Sequence[str]) -> ParsedCommand
     known, parsed = _find_command(root, argv)
     by_name, by_short = {f.name: f for f in known}, {f.short: f for f in known if f.short}
     parsed.values = {f.name: [] if f.kind == "list" else f.default for f in known}
-    words = iter(_strip_command_path(argv, parsed.path[1:]))
+    rest = _strip_command_path(argv, parsed.path[1:])
+    if parsed.command.lenient:
+        parsed.arguments, parsed.help = rest, bool({"-h", "--help"} & set(rest))
+        return parsed
+    words = iter(rest)
     for word in words:
         if word == "--":
             parsed.arguments.extend(words)

@@ -179,6 +179,11 @@ def test_a_gateway_shows_its_route(tmp_path: Path) -> None:
         ("pc secret x", "certificates are not played"),
         ("pc all x", "`proxy-config clusters`, `listeners`, `routes` and `endpoints`"),
         ("zc cert", "certificates are not played"),
+        ("x describe pod web-1 --ignoreUnmeshed", "`istioctl x describe`; `istioctl proxy-config"),
+        ("validate -f rules.yaml", "use `istioctl analyze --use-kube=false FILE`"),
+        ("kube-inject -f - --revision x", "restart its pods"),
+        ("dashboard envoy web-1", "`istioctl dashboard envoy`; `istioctl proxy-config`"),
+        ("analyze -L", "`analyze --list-analyzers`; leave it out"),
     ],
 )
 async def test_what_cannot_be_shown_is_said(istioctl: Istioctl, line: str, said: str) -> None:
