@@ -65,8 +65,8 @@ LABEL org.opencontainers.image.title="meshbot" \
       org.opencontainers.image.created="${CREATED}" \
       dev.meshbot.istio="${ISTIO_VERSION}" \
       dev.meshbot.sbom="/opt/meshbot/sbom.cdx.json"
-# The letters in pictures, and the libraries that Graphviz' wheel loads and does not hold (pygraphviz 2.0.4: libglib-2.0,
-# libgobject-2.0, libX11, libXext, libXrender, libexpat, libz, libstdc++); the user that owns nothing but its state.
+# The libraries that Pillow's wheel loads and does not hold (pillow 13: libz, libstdc++); the user that owns nothing but its
+# state.
 ARG DEBIAN_MIRROR=
 # hadolint ignore=DL3008
 RUN --mount=type=secret,id=ca,target=/run/secrets/ca,required=false \
@@ -75,8 +75,7 @@ RUN --mount=type=secret,id=ca,target=/run/secrets/ca,required=false \
     && if [ -s /run/secrets/ca ]; then \
         echo 'Acquire::https::CAInfo "/run/secrets/ca";' >/etc/apt/apt.conf.d/99build-ca; fi \
     && apt-get update \
-    && apt-get install --yes --no-install-recommends fonts-dejavu-core libexpat1 libglib2.0-0t64 libstdc++6 libx11-6 \
-        libxext6 libxrender1 zlib1g \
+    && apt-get install --yes --no-install-recommends libstdc++6 zlib1g \
     && rm -f /etc/apt/apt.conf.d/99build-ca \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/meshbot meshbot

@@ -88,6 +88,7 @@ async def run_bot(settings: Settings, rehearsal: Rehearsal | None = None) -> Asy
         stack.push_async_callback(maintenance.stop)
         stack.push_async_callback(channel_messages.aclose, MESSAGE_GRACE)
         stack.push_async_callback(router.drain, settings.drain_seconds)
+        stack.push_async_callback(router.runs.endings.comparisons.close)
         slot_runner = parts.build_slot_runner(
             ledger, inputs.catalog, engine.slot_executor, inputs.schedule_service, traffic
         )

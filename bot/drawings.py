@@ -6,7 +6,7 @@ alt text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -16,10 +16,14 @@ from bot.text import Text
 
 
 class NodeKind(StrEnum):
-    """Kind of a node in a graph."""
+    """Kind of a node in a graph.
+
+    A `service` is one with the only workload behind it; a `split` one stands before several.
+    """
 
     WORKLOAD = "workload"
     SERVICE = "service"
+    SPLIT = "split"
     GATEWAY = "gateway"
     WAYPOINT = "waypoint"
     OUTSIDE = "outside"
@@ -30,7 +34,9 @@ class Node:
     """A workload, a Service, or both in one when only one workload stands behind it; `note` is its
     version.
 
-    Nodes of one `group` (an application) are drawn in one box; "" stands alone.
+    Nodes of one `group` (an application) are drawn in one box; "" stands alone. `column` is where
+    it stands from left to right whatever calls it, -1 where its calls decide. An `idle` one is
+    there and was not called.
     """
 
     id: str
@@ -38,6 +44,8 @@ class Node:
     shape: NodeKind = NodeKind.WORKLOAD
     note: str = ""
     group: str = ""
+    column: int = -1
+    idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ class Edge:
     """Calls from one node to another: `rate` is requests a second, for `tcp` bytes a second.
 
     `failed` and `secure` are percent; `secure` is None where nobody could tell. `why` is the
-    commonest failure, such as `503 NC`. `waypoint`: the calls pass one.
+    commonest failure, such as `503 NC`. `waypoint`: the calls pass one. `share` is percent of the
+    calls of a Service that this version got, None where there is one alone.
     """
 
     source: str
@@ -56,6 +65,7 @@ class Edge:
     why: str = ""
     secure: float | None = None
     waypoint: bool = False
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,28 @@ class GraphPicture:
     caption: Text
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    words: Text
+
+
+class EdgeChange(NamedTuple):
+    """What became of the calls between two nodes: `note` is a word or two, such as `new` or
+    `was 33 %`.
+    """
+
+    source: str
+    target: str
+    note: Text
+
+
+@dataclass(frozen=True)
+class ComparisonPicture:
+    """Two graphs of the same namespace beside each other, and what changed between them."""
+
+    title: Text
+    caption: Text
+    before: GraphPicture
+    after: GraphPicture
+    changes: tuple[EdgeChange, ...]
     words: Text
 
 
@@ -112,7 +144,18 @@ class TracePicture:
     left_out: int = 0
 
 
-Picture = GraphPicture | PlotPicture | TracePicture
+Picture = GraphPicture | ComparisonPicture | PlotPicture | TracePicture
+
+
+class Comparison(NamedTuple):
+    """What a change did to the traffic: lines that say it, and a picture."""
+
+    lines: tuple[Text, ...]
+    picture: ComparisonPicture
+
+
+LateComparison = Callable[[], Awaitable[Comparison | None]]
+"""Waits until there is something to compare; None when there is not. Never raises."""
 
 
 class PngFile(NamedTuple):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from bot.documents import Document
-from bot.drawings import Picture
+from bot.drawings import LateComparison, Picture
 from bot.ports import Cluster, Mesh, Progress, Traffic, Web
 from bot.records import AuditTrail, History, Schedules
 from bot.text import EMPTY, Person, Text, in_context
@@ -78,9 +78,9 @@ class Verdict:
     `because` is the cause when it is not done, in one sentence that says who has to
     act. `evidence` holds observed facts. `next` holds whole commands, the likeliest
     first; `lines`, command lines for a person's own terminal. `picture` shows what the
-    evidence says, and `document` goes into the thread of a run as files. `forwards` tells that
-    port-forwards among the lines are what was asked for; elsewhere the links say only where they
-    stand.
+    evidence says; `later` does once metrics have come, long after the verdict is shown; `document`
+    goes into the thread of a run as files. `forwards` tells that port-forwards among the lines are
+    what was asked for; elsewhere the links say only where they stand.
     """
 
     state: State
@@ -92,6 +92,7 @@ class Verdict:
     lines: tuple[str, ...] = ()
     notes: tuple[Text, ...] = ()
     picture: Picture | None = None
+    later: LateComparison | None = None
     forwards: bool = False
     document: Document | None = None
 

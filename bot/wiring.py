@@ -22,6 +22,7 @@ from bot.engine.commands.answers import Answers
 from bot.engine.commands.button_handler import ButtonHandler
 from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.commands.error_replies import ErrorReplies
+from bot.engine.comparisons import LateComparisons
 from bot.engine.documents import DocumentPoster
 from bot.engine.forms.forms import Forms
 from bot.engine.home.channel import HomeChannel
@@ -192,7 +193,16 @@ def build_runs(
     documents = DocumentPoster(
         slack.files, slack.people, inputs.pictures, slack.channel_messages, slack.say
     )
-    endings = RunEndings(ledger, messages, tracker, inputs.pictures, documents, audit, events)
+    endings = RunEndings(
+        ledger=ledger,
+        messages=messages,
+        tracker=tracker,
+        pictures=inputs.pictures,
+        documents=documents,
+        comparisons=LateComparisons(ledger, catalog, inputs.pictures),
+        audit=audit,
+        events=events,
+    )
     confirmations = Confirmations(
         ledger=ledger,
         messages=messages,

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from bot.knowledge.ambient import enrollment, leave, move
 from bot.knowledge.bookinfo import app
+from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.istio import failures, install, installation, platforms, revisions
 from bot.knowledge.objects.apply import build_missing_verdict
 from bot.knowledge.routing import enforce
@@ -61,6 +62,7 @@ async def check(context: Context, options: AmbientOptions) -> None:
     platforms.get_platform_settings(context, options.platform)
 
 
+@compare_traffic(Text("Before and after ambient"))
 async def run(context: Context, options: AmbientOptions) -> Verdict:
     """Remove the sidecars' rules, install the profile, remove the sidecars and set the label,
     in this order.

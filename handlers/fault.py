@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.routing import checks, enforce, fault_proof, faults, forms, plans, remove, waits
 from bot.knowledge.routing.manifests import build_user_fault, find_data_path, find_reviews_version
@@ -50,6 +51,7 @@ async def check(context: Context, options: FaultOptions) -> None:
     await checks.check_fault(context, options.user, options.what)
 
 
+@compare_traffic(Text("Before and after the fault"))
 async def run(context: Context, options: FaultOptions) -> Verdict:
     """Apply the fault, then check by requests the user it names and another one."""
     user, fault = options.user, faults.read_fault(options.what)

@@ -3,9 +3,10 @@ empty, why."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from bot.knowledge import snapshot
 from bot.knowledge.graph import empty_reasons, picture, report
@@ -15,6 +16,8 @@ from bot.knowledge.observe.graph import Graph, describe_graph
 from bot.knowledge.observe.prometheus import SCRAPE
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 from bot.text import Text
+
+YES_OR_NO = TypeAdapter(bool)
 
 
 class GraphOptions(Shared):
@@ -26,6 +29,16 @@ class GraphOptions(Shared):
         Field(default=60.0, ge=30, le=3600),
         Text("how far back, e.g. 5m"),
     ]
+    post: Annotated[bool, Field(default=False), Text("post it for the room, as `share` does")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def share_what_is_posted(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the options with `share` where `post` is asked for."""
+        with suppress(ValidationError):  # of `post` itself, which is told where it is read
+            if YES_OR_NO.validate_python(given.get("post", False)):
+                return given | {"share": True}
+        return given
 
 
 async def run(context: Context, options: GraphOptions) -> Verdict:
@@ -91,5 +104,5 @@ STEP = Step(
     role=Role.ATTENDEE,
     shape=StepKind.ANSWER,
     positional=("last",),
-    examples=("graph", "graph 5m", "graph share"),
+    examples=("graph", "graph 5m", "graph post"),
 )

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge.bookinfo import app
+from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.istio import injection, installation, sidecar_rollout, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
 from bot.steps import Context, Options, Plan, Role, Scope, Step, Verdict
@@ -31,6 +32,7 @@ async def plan(context: Context, options: InjectOptions) -> Plan | None:
     return await injection.plan_injection(context)
 
 
+@compare_traffic(Text("Before and after the sidecars"))
 async def run(context: Context, options: InjectOptions) -> Verdict:
     """Change the labels, restart the workloads that need it, and wait until no old pod is left."""
     on = not options.off

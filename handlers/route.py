@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.routing import checks, enforce, forms, plans
 from bot.knowledge.routing.manifests import DataPath, build_user_route, find_data_path
@@ -49,6 +50,7 @@ async def check(context: Context, options: RouteOptions) -> None:
     checks.require_user(context, options.user, "route jason v2")
 
 
+@compare_traffic(Text("Before and after the route"))
 async def run(context: Context, options: RouteOptions) -> Verdict:
     """Apply the rules, then check by requests what the user, another one and nobody get."""
     user, version = options.user, options.version

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.routing import enforce, forms, plans, shares
 from bot.knowledge.routing.kept_rules import find_kept_rules
@@ -54,6 +55,7 @@ async def check(context: Context, options: ShiftOptions) -> None:
     shares.parse_weights(options.weights)
 
 
+@compare_traffic(Text("Before and after the shift"))
 async def run(context: Context, options: ShiftOptions) -> Verdict:
     """Apply the weights, wait until only the wanted versions answer, then compare the shares."""
     weights = shares.parse_weights(options.weights)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from bot.diagnosis.verdicts import explain_failure
 from bot.knowledge.bookinfo import traffic_burst, traffic_stream, traffic_verdict
 from bot.knowledge.bookinfo.traffic_options import Action, TrafficOptions
-from bot.knowledge.graph import picture
+from bot.knowledge.graph import burst_plot
 from bot.ports import LoadSpec
 from bot.steps import (
     Context,
@@ -44,7 +44,7 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
     if verdict.state is State.DONE and not seen.is_whole:
         cause = await explain_failure(context, STEP)
         verdict = replace(verdict, notes=(*verdict.notes, *([cause] if cause else [])))
-    plot = picture.build_burst_plot(seen, load, namespace, time.time())
+    plot = burst_plot.build_burst_plot(seen, load, namespace, time.time())
     return replace(verdict, picture=plot)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge.ambient import verify_waypoint, waypoints
+from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.istio import gateway_api
 from bot.knowledge.objects.apply import build_missing_verdict
 from bot.knowledge.objects.mesh_pods import is_captured
@@ -35,6 +36,7 @@ async def plan(context: Context, options: WaypointOptions) -> Plan | None:
     return await waypoints.plan_waypoint(context)
 
 
+@compare_traffic(Text("Before and after the waypoint"))
 async def run(context: Context, options: WaypointOptions) -> Verdict:
     """Apply the Gateway, then set the label, then verify by metrics."""
     now = await take_snapshot(context)

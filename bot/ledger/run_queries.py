@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -45,6 +45,10 @@ class RunQueries:
     async def list_recent_runs(self, n: int) -> list[Run]:
         """Return the `n` newest runs, the newest first."""
         return await self._list_newest(runs.c.id.is_not(None), limit=n)
+
+    async def list_changes_since(self, moment: datetime) -> list[Run]:
+        """Return the runs that began to change something after a moment, the oldest first."""
+        return await self._list_oldest(runs.c.begun_at > moment.astimezone(UTC))
 
     async def list_orphaned_runs(self) -> list[Run]:
         """Return running runs of processes that are gone, the oldest first."""

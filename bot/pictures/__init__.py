@@ -1,8 +1,8 @@
-"""Pictures of what steps show: the traffic graph and the plot of a burst, drawn by a process of its
-own.
+"""Pictures of what steps show: the traffic graph, also before and after a change, the plot of a
+burst and a trace, drawn by a process of its own.
 
-Pillow and pygraphviz live here and nowhere else, in the extra `graphs`. Without them, or when
-drawing takes too long, there is no picture, and what a step says stands in words alone.
+Pillow lives here and nowhere else, in the extra `graphs`. Without it, or when drawing takes too
+long, there is no picture, and what a step says stands in words alone.
 """
 
 from bot.pictures.drawing_process import DrawingProcess, list_missing_libraries

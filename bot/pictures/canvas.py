@@ -5,7 +5,9 @@ hard edges.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PIL import Image, ImageDraw
 
@@ -57,26 +59,43 @@ class Canvas:
         width: float = 1.0,
         dash: Sequence[float] = (),
     ) -> None:
-        """Draw a horizontal or vertical line; `dash` is lengths of line and gap in turn."""
-        if not dash:
-            self._pen.line(
-                (_scale_point(start), _scale_point(end)), fill=color, width=round(width * FINE)
-            )
-            return
-        (x0, y0), (x1, y1) = start, end
-        length, at, turn = max(abs(x1 - x0), abs(y1 - y0)), 0.0, 0
-        while at < length:
-            till = min(at + dash[turn % len(dash)], length)
-            if turn % 2 == 0:
-                a, b = at / length, till / length
-                ends = (
-                    (x0 + (x1 - x0) * a, y0 + (y1 - y0) * a),
-                    (x0 + (x1 - x0) * b, y0 + (y1 - y0) * b),
-                )
-                self._pen.line(
-                    [_scale_point(end) for end in ends], fill=color, width=round(width * FINE)
-                )
-            at, turn = till, turn + 1
+        """Draw a straight line; `dash` is lengths of line and gap in turn."""
+        self.draw_path((start, end), color=color, width=width, dash=dash)
+
+    def draw_path(
+        self, points: Sequence[Point], *, color: str, width: float, dash: Sequence[float] = ()
+    ) -> None:
+        """Draw a line through points; `dash` is lengths of line and gap in turn."""
+        for piece in cut_dashes(points, dash) if dash else [points]:
+            scaled = [_scale_point(point) for point in piece]
+            self._pen.line(scaled, fill=color, width=max(round(width * FINE), 1), joint="curve")
+
+    def draw_polygon(
+        self, points: Sequence[Point], *, fill: str, color: str = "", width: float = 0.0
+    ) -> None:
+        """Draw a filled polygon, with an outline if `color` is given."""
+        scaled = [_scale_point(point) for point in points]
+        self._pen.polygon(scaled, fill=fill)
+        if color:
+            self.draw_path([*points, points[0], points[1]], color=color, width=width)
+
+    def paste(self, image: Image.Image, box: Box) -> None:
+        """Draw an image with transparent parts into a box."""
+        left, top, right, bottom = (round(side * FINE) for side in box)
+        scaled = image.resize((right - left, bottom - top), Image.Resampling.LANCZOS)
+        self._image.paste(scaled, (left, top), scaled)
+
+    def draw_rounded_box(
+        self, box: Box, *, fill: str, color: str, width: float, radius: float
+    ) -> None:
+        """Draw a filled box with round corners."""
+        self._pen.rounded_rectangle(
+            [side * FINE for side in box],
+            radius=radius * FINE,
+            fill=fill,
+            outline=color,
+            width=max(round(width * FINE), 1),
+        )
 
     def draw_box(self, box: Box, *, fill: str, hatch: str = "", color: str = "") -> None:
         """Draw a filled box, with lines across it for `/` and in both directions for `x`, in
@@ -114,6 +133,25 @@ class Canvas:
         r, width = radius * FINE * 1.1, round(2.2 * FINE)
         self._pen.line((x - r, y - r, x + r, y + r), fill=color, width=width)
         self._pen.line((x - r, y + r, x + r, y - r), fill=color, width=width)
+
+
+def cut_dashes(points: Sequence[Point], dash: Sequence[float]) -> list[list[Point]]:
+    """Return the pieces of a line that are drawn, by lengths of line and gap in turn."""
+    pieces, turn, left = [[points[0]]], 0, dash[0]
+    for start, end in pairwise(points):
+        length = math.dist(start, end)
+        done = 0.0
+        while length - done > left:
+            done += left
+            at = done / length
+            cut = start[0] + (end[0] - start[0]) * at, start[1] + (end[1] - start[1]) * at
+            pieces[-1].append(cut)
+            pieces.append([cut])
+            turn += 1
+            left = dash[turn % len(dash)]
+        left -= length - done
+        pieces[-1].append(end)
+    return [piece for number, piece in enumerate(pieces) if number % 2 == 0 and len(piece) > 1]
 
 
 def _scale_point(point: Point) -> Point:

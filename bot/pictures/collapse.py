@@ -5,37 +5,46 @@ become one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from bot.drawings import Edge, GraphPicture, Node, NodeKind
 from bot.text import Text, counted
 
-MOST = 40
+MOST = 32
 """Nodes in a picture."""
 
 REST = "rest"
 
 
 def limit_nodes(
-    picture: GraphPicture, say: Callable[[Text], str], most: int = MOST
-) -> GraphPicture:
-    """Return the picture with at most so many nodes. Gateways and waypoints stay, then those
-    with errors, then those with most traffic.
+    pictures: Sequence[GraphPicture], say: Callable[[Text], str], most: int = MOST
+) -> list[GraphPicture]:
+    """Return pictures of the same nodes with at most so many, the same ones in each.
+
+    Gateways and waypoints stay, then those with errors, then those with most traffic.
     """
-    if len(picture.nodes) <= most:
-        return picture
-    kept = {node.id for node in rank_nodes(picture)[: most - 1]}
-    count = counted("{n} more", "{n} more", n=len(picture.nodes) - len(kept))
+    nodes = {node.id: node for picture in pictures for node in picture.nodes}
+    if len(nodes) <= most:
+        return list(pictures)
+    edges = tuple(edge for picture in pictures for edge in picture.edges)
+    ranked = rank_nodes(replace(pictures[0], nodes=tuple(nodes.values()), edges=edges))
+    kept = {node.id for node in ranked[: most - 1]}
+    count = counted("{n} more", "{n} more", n=len(nodes) - len(kept))
     rest = Node(REST, say(count), NodeKind.OUTSIDE, say(Text("the least busy")))
+    return [gather_rest(picture, kept, rest) for picture in pictures]
+
+
+def gather_rest(picture: GraphPicture, kept: Collection[str], rest: Node) -> GraphPicture:
+    """Return a picture in which one node stands for all that are not kept."""
     nodes = (*(node for node in picture.nodes if node.id in kept), rest)
     moved = (
         replace(
-            e,
-            source=e.source if e.source in kept else REST,
-            target=e.target if e.target in kept else REST,
+            edge,
+            source=edge.source if edge.source in kept else REST,
+            target=edge.target if edge.target in kept else REST,
         )
-        for e in picture.edges
+        for edge in picture.edges
     )
     edges = merge_edges(edge for edge in moved if edge.source != edge.target)
     return replace(picture, nodes=nodes, edges=tuple(edges))
@@ -62,7 +71,8 @@ def rank_nodes(picture: GraphPicture) -> list[Node]:
             traffic[node.id],
         )
 
-    return sorted(picture.nodes, key=weight, reverse=True)
+    # By name first: of nodes that weigh the same, always the same ones are kept.
+    return sorted(sorted(picture.nodes, key=lambda node: node.id), key=weight, reverse=True)
 
 
 def merge_edges(edges: Iterable[Edge]) -> list[Edge]:
@@ -88,4 +98,5 @@ def sum_edges(edges: list[Edge]) -> Edge:
         # Of several, the weakest counts: a lock or a waypoint must be true of all.
         secure=min((edge.secure for edge in told if edge.secure is not None), default=None),
         waypoint=all(edge.waypoint for edge in edges),
+        share=None,
     )

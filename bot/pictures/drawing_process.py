@@ -9,15 +9,21 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from bot.drawings import GraphPicture, Picture, PlotPicture, PngFile, TracePicture
+from bot.drawings import (
+    ComparisonPicture,
+    GraphPicture,
+    Picture,
+    PlotPicture,
+    PngFile,
+    TracePicture,
+)
 from bot.jobs import Jobs
-from bot.pictures.localized import Say, localize_picture
+from bot.pictures.graph_drawing import Say
+from bot.pictures.localized import localize_picture
 from bot.pictures.protocol import encode_drawing
 from bot.pictures.worker import MISSING
 
@@ -33,10 +39,15 @@ IDLE = 120.0
 LONGEST = 64 * 1024
 """Bytes of an answer's first line, far more than it needs."""
 
-LIBRARIES = {"pillow": "PIL", "pygraphviz": "pygraphviz"}
+LIBRARIES = {"pillow": "PIL"}
 """What the extra `graphs` installs, and the modules that are in it."""
 
-FILE_NAMES = {GraphPicture: "graph.png", PlotPicture: "burst.png", TracePicture: "trace.png"}
+FILE_NAMES = {
+    GraphPicture: "graph.png",
+    ComparisonPicture: "before-after.png",
+    PlotPicture: "burst.png",
+    TracePicture: "trace.png",
+}
 
 WORKER = (sys.executable, "-m", "bot.pictures.worker")
 
@@ -53,7 +64,7 @@ class DrawingProcess:
         self._seconds, self._most, self._worker = seconds, jobs, worker
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._home, self._left = "", 0
+        self._left = 0
         self._missing = self.why = ""
         self._idle: asyncio.TimerHandle | None = None
         self._jobs = Jobs()
@@ -104,7 +115,7 @@ class DrawingProcess:
             process = await self._ensure_process()
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(encode_drawing(localize_picture(picture, say, self._home)))
+            process.stdin.write(encode_drawing(localize_picture(picture, say)))
             await process.stdin.drain()
             head = json.loads(await process.stdout.readuntil(b"\n"))
             png = await process.stdout.readexactly(int(head["length"]))
@@ -131,14 +142,11 @@ class DrawingProcess:
         if self._process is not None and self._process.returncode is None:
             return self._process
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-        self._home = tempfile.mkdtemp(prefix="meshbot-pictures-")
         self._process = await asyncio.create_subprocess_exec(
             *self._worker,
-            self._home,
             stdin=pipe,
             stdout=pipe,
-            # Graphviz and fontconfig write remarks there, which nobody needs and a full pipe would
-            # stop.
+            # Remarks of libraries, which nobody needs and a full pipe would stop.
             stderr=nowhere,
             env=build_environment(),
             limit=LONGEST,
@@ -169,9 +177,6 @@ class DrawingProcess:
             # that is too long, that is not read any more.
             process._transport.close()  # type: ignore[attr-defined]
             await process.wait()
-        home, self._home = self._home, ""
-        if home:
-            await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
 
 
 def list_missing_libraries() -> tuple[str, ...]:

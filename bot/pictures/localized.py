@@ -1,36 +1,32 @@
 """Pictures in the language of the channel: what the process that draws is given.
 
-All words are said here, in the bot, so that the process needs no catalogue. A graph becomes DOT,
-a plot its values and labels.
+All words are said here, in the bot, so that the process needs no catalogue; it is given values and
+labels.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.drawings import GraphPicture, Picture, PlotPicture, SpanBar, TracePicture
-from bot.pictures.collapse import limit_nodes
-from bot.pictures.dot import build_dot
+from bot.drawings import (
+    ComparisonPicture,
+    GraphPicture,
+    Picture,
+    PlotPicture,
+    SpanBar,
+    TracePicture,
+)
+from bot.pictures.graph_drawing import GraphDrawing, Say, localize_comparison, localize_graph
 from bot.ports import Outcome, Sample
 from bot.text import EMPTY, Text, counted, in_context, join
-
-Say = Callable[[Text], str]
-"""Says a text in the language of the channel."""
 
 OUTCOME_NAMES = {
     Outcome.WHOLE: Text("whole page"),
     Outcome.PARTIAL: Text("page with a part missing"),
     Outcome.FAILED: Text("error or no answer"),
 }
-
-
-class GraphDrawing(NamedTuple):
-    """A graph to lay out and draw."""
-
-    dot: str
 
 
 class PlotLabels(NamedTuple):
@@ -71,10 +67,12 @@ class TraceDrawing:
 Drawing = GraphDrawing | PlotDrawing | TraceDrawing
 
 
-def localize_picture(picture: Picture, say: Say, icons: str) -> Drawing:
-    """Return what is to be drawn; `icons` is the directory of the signs' PNG files."""
+def localize_picture(picture: Picture, say: Say) -> Drawing:
+    """Return what is to be drawn."""
     if isinstance(picture, GraphPicture):
-        return GraphDrawing(build_dot(limit_nodes(picture, say), say, icons))
+        return localize_graph(picture, say)
+    if isinstance(picture, ComparisonPicture):
+        return localize_comparison(picture, say)
     if isinstance(picture, TracePicture):
         return localize_trace(picture, say)
     return localize_plot(picture, say)

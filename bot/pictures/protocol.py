@@ -9,14 +9,15 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.drawings import SpanBar
-from bot.pictures.localized import Drawing, GraphDrawing, PlotDrawing, PlotLabels, TraceDrawing
+from bot.pictures.graph_drawing import EdgeDrawing, GraphDrawing, NodeDrawing, PanelDrawing
+from bot.pictures.localized import Drawing, PlotDrawing, PlotLabels, TraceDrawing
 from bot.ports import Outcome, Sample
 
 
 def encode_drawing(drawing: Drawing) -> bytes:
     """Return a drawing as one line of JSON."""
     if isinstance(drawing, GraphDrawing):
-        body: dict[str, Any] = {"kind": "graph", "dot": drawing.dot}
+        body: dict[str, Any] = {"kind": "graph", **asdict(drawing)}
     elif isinstance(drawing, TraceDrawing):
         body = {"kind": "trace", **asdict(drawing)}
     else:
@@ -31,7 +32,9 @@ def decode_drawing(line: bytes) -> Drawing:
     body: dict[str, Any] = json.loads(line)
     kind = body.pop("kind")
     if kind == "graph":
-        return GraphDrawing(**body)
+        panels = tuple(decode_panel(*panel) for panel in body.pop("panels"))
+        entries = tuple((name, words) for name, words in body.pop("legend"))
+        return GraphDrawing(panels=panels, legend=entries, **body)
     if kind == "trace":
         rows = tuple(SpanBar(*row) for row in body.pop("rows"))
         notes, legend = tuple(body.pop("notes")), tuple(body.pop("legend"))
@@ -40,3 +43,13 @@ def decode_drawing(line: bytes) -> Drawing:
     labels["outcomes"] = tuple(labels["outcomes"])
     samples = tuple(Sample(at, ms, Outcome(outcome)) for at, ms, outcome in body.pop("samples"))
     return PlotDrawing(labels=PlotLabels(**labels), samples=samples, **body)
+
+
+def decode_panel(caption: str, nodes: list[Any], edges: list[Any]) -> PanelDrawing:
+    """Return one graph of a picture from its values in JSON."""
+    listed = (EdgeDrawing(*edge) for edge in edges)
+    return PanelDrawing(
+        caption,
+        tuple(NodeDrawing(*node) for node in nodes),
+        tuple(edge._replace(words=tuple(edge.words), signs=tuple(edge.signs)) for edge in listed),
+    )

@@ -1,5 +1,5 @@
 """Whether pictures can be drawn here, by drawing some: a library that is installed may still fail
-to load, as Graphviz' wheel does where the system lacks one of its own."""
+to load, as a wheel does where the system lacks a library that it needs."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.drawings import GraphPicture, NodeKind
+from bot.knowledge.graph import burst_plot
 from bot.knowledge.graph import picture as charts
 from bot.knowledge.observe.graph import Call, Graph
 from bot.knowledge.snapshot import Snapshot
@@ -123,14 +124,43 @@ def test_a_burst_is_plotted_when_there_is_something_to_see() -> None:
     seen = TrafficReport(
         2, 2, 0.2, {"200": 1, "0": 1}, p50=30.0, via=verbatim("productpage"), samples=samples
     )
-    plot = charts.build_burst_plot(seen, LoadSpec(2, 10.0, "jason"), "bookinfo", 1_700_000_000.0)
+    plot = burst_plot.build_burst_plot(
+        seen, LoadSpec(2, 10.0, "jason"), "bookinfo", 1_700_000_000.0
+    )
     assert plot is not None
     assert str(plot.title) == "2 requests at 10/s, as jason, logged in"
     assert [sample.at for sample in plot.samples] == [0.0, 0.1]
     assert (plot.asked, plot.achieved, "no answer × 1" in str(plot.words)) == (10.0, 10.0, True)
     assert (
-        charts.build_burst_plot(
+        burst_plot.build_burst_plot(
             TrafficReport(1, 1, 1.0, samples=samples[:1]), LoadSpec(1), "bookinfo", 0.0
         )
         is None
     )
+
+
+def test_what_is_there_and_not_called_keeps_its_place() -> None:
+    """A version without calls is idle and in the picture, in the column of every picture; also
+    when a single version gets all."""
+    only = (Call("reviews", "reviews-v1", "http", 3.0, secure=100.0),)
+    seen = charts.build_graph_picture(
+        Graph((CALLS[1],), {"reviews": {"reviews-v1": 3.0}}, 0.0, 60, inner=only),
+        now(bookinfo_gateway="istio"),
+        "bookinfo",
+    )
+    nodes = {node.id: node for node in seen.nodes}
+    idle = {f"workload/{GATEWAY}", "workload/reviews-v2"}
+    assert {node.id for node in seen.nodes if node.idle} == idle
+    assert nodes["service/reviews"].shape is NodeKind.SPLIT
+    assert [nodes[id_].column for id_ in ("service/productpage", "service/reviews")] == [1, 2]
+    (split,) = (edge for edge in seen.edges if edge.source == "service/reviews")
+    assert split.share == 100.0
+
+
+def test_a_service_that_nothing_answers_for_stays_where_its_workload_was() -> None:
+    """As ratings do whose every request a fault ends."""
+    lost = Call("productpage-v1", "reviews", "http", 3.0, 100.0, ("500 FI",))
+    seen = charts.build_graph_picture(Graph((lost,)), now(), "bookinfo")
+    shapes = {node.id: node.shape for node in seen.nodes}
+    assert shapes["service/reviews"] is NodeKind.SPLIT
+    assert "workload/reviews-v2" in shapes

@@ -13,7 +13,7 @@ from tests.slack.conftest import eventually
 
 pytestmark = pytest.mark.long
 
-MISSING = "raise ModuleNotFoundError('not installed', name='pygraphviz')\n"
+MISSING = "raise ModuleNotFoundError('not installed', name='PIL')\n"
 
 
 def shown(message: Message) -> list[str]:
@@ -37,7 +37,7 @@ async def arrange(stage: Stage) -> Message:
 async def test_graph_and_burst_are_drawn(stage: Stage) -> None:
     """The burst's message and its thread get the plot; the graph comes with the answer, for one
     person or for all."""
-    pytest.importorskip("pygraphviz", reason="the extra `graphs` is not installed")
+    pytest.importorskip("PIL", reason="the extra `graphs` is not installed")
     burst = await arrange(stage)
     await eventually(lambda: bool(shown(burst)), 20)
     assert file_of(stage, burst).startswith(b"\x89PNG")
@@ -47,7 +47,7 @@ async def test_graph_and_burst_are_drawn(stage: Stage) -> None:
     (picture,) = (block for block in answer.blocks if block["type"] == "image")
     assert "productpage-v1 → reviews: " in picture["alt_text"]
     assert "productpage-v1 → reviews: " in words(answer)
-    shared = await stage.type("/mesh graph 60m share")
+    shared = await stage.type("/mesh graph 60m post")
     await eventually(lambda: bool(shown(shared)), 20)
     replies = [m for m in stage.workspace.list_messages() if m.thread_ts in (burst.ts, shared.ts)]
     assert [shown(reply) for reply in replies] == [shown(burst), shown(shared)]
@@ -59,7 +59,6 @@ async def test_without_the_extra_words_stand_alone(
     """Nothing alarming is said, nothing is uploaded, and the answer is as it always was."""
     lacking = tmp_path / "lacking"
     lacking.mkdir()
-    (lacking / "pygraphviz.py").write_text(MISSING)
     (lacking / "PIL.py").write_text(MISSING)
     monkeypatch.syspath_prepend(str(lacking))
     async with playing(tmp_path) as (stage, _):

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from bot.engine.comparisons import LateComparisons
 from bot.engine.documents import DocumentPoster
 from bot.engine.pictures import PictureAttacher
 from bot.engine.runs.audit import Auditor
@@ -40,6 +41,7 @@ class RunEndings:
     tracker: RunTracker
     pictures: PictureAttacher
     documents: DocumentPoster
+    comparisons: LateComparisons
     audit: Auditor
     events: EventWriter
     ended: Counter[tuple[str, str]] = field(default_factory=Counter, init=False)
@@ -68,6 +70,14 @@ class RunEndings:
         if shown is not None:
             await self.pictures.attach(shown, message, verdict.picture)
             await self.documents.attach(shown, verdict.document)
+            self.comparisons.follow(
+                run,
+                shown,
+                verdict,
+                lambda later: messages.render_verdict(
+                    self.messages.say, progress.heading, later, command=self.messages.command
+                ),
+            )
 
     async def finish_with_failure(
         self,

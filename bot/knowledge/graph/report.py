@@ -37,25 +37,28 @@ TCP_BESIDE_WAYPOINT = Text(
 
 
 async def read_graph_with_fallback(
-    context: Context, now: Snapshot, seconds: int
+    context: Context, now: Snapshot, seconds: int, *, until: int = 0
 ) -> tuple[Graph, tuple[Text, ...]]:
     """Return Kiali's graph, or Prometheus' with the reason when Kiali does not answer; empty
     when neither does.
+
+    `until` is its last moment (epoch seconds), 0 for now.
     """
-    graph, notes = await _read_graph(context, now, seconds)
+    graph, notes = await _read_graph(context, now, seconds, until)
     waypoints = {name for name, gateway in now.gateways.items() if is_waypoint(gateway)}
     return drop_waypoints(graph, waypoints | {USUAL_WAYPOINT}), notes
 
 
 async def _read_graph(
-    context: Context, now: Snapshot, seconds: int
+    context: Context, now: Snapshot, seconds: int, until: int
 ) -> tuple[Graph, tuple[Text, ...]]:
     namespace = context.workshop.app_namespace
     if "kiali" not in now.mesh:
         why = Text("Kiali is not installed: this is out of Prometheus.")
     else:
         try:
-            return await kiali_graph.read_graph(context, namespace, seconds=seconds), ()
+            read = kiali_graph.read_graph(context, namespace, seconds=seconds, until=until)
+            return await read, ()
         except ClusterError as problem:
             why = Text(
                 "Kiali gives no graph ({why}): this is out of Prometheus.", why=problem.message
@@ -63,7 +66,8 @@ async def _read_graph(
     if "prometheus" not in now.mesh:
         return NO_CALLS, ()
     try:
-        return await prometheus_graph.read_graph(context, namespace, seconds=seconds), (why,)
+        read = prometheus_graph.read_graph(context, namespace, seconds=seconds, until=until)
+        return await read, (why,)
     except ClusterError:
         return NO_CALLS, ()
 

@@ -12,8 +12,11 @@ from bot.steps import Context
 APPENDERS = "deadNode,serviceEntry,meshCheck,workloadEntry,health,istio,securityPolicy,ambient"
 
 
-async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph:
-    """Return Kiali's graph of the last seconds, computed now and not taken from its cache.
+async def read_graph(
+    context: Context, namespace: str, *, seconds: int = 60, until: int = 0
+) -> Graph:
+    """Return Kiali's graph of the seconds before `until` (epoch seconds, 0 for now), computed now
+    and not taken from its cache.
 
     Raises ClusterError; a namespace that Kiali may not read is Rejected with 403.
     """
@@ -32,6 +35,7 @@ async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> 
         rateHttp="requests",
         rateTcp="sent",
         rateGrpc="requests",
+        **({"queryTime": str(until)} if until else {}),
     )
     return parse_graph(answer)
 

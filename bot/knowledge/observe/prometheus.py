@@ -39,12 +39,14 @@ async def is_ready(context: Context) -> bool:
         return False
 
 
-async def query(context: Context, expression: str) -> list[Series]:
-    """Return an instant vector without NaN; a scalar is one series without labels.
+async def query(context: Context, expression: str, *, at: float = 0.0) -> list[Series]:
+    """Return an instant vector at a moment (epoch seconds, 0 for now) without NaN; a scalar is
+    one series without labels.
 
     Raises ClusterError.
     """
-    answer = await get_json(context, SERVICE, PORT, "/api/v1/query", {"query": expression})
+    asked = {"query": expression} | ({"time": f"{at:.3f}"} if at else {})
+    answer = await get_json(context, SERVICE, PORT, "/api/v1/query", asked)
     if not isinstance(answer, dict) or answer.get("status") != "success":
         error = answer.get("error") if isinstance(answer, dict) else answer
         raise Unavailable(

@@ -13,31 +13,38 @@ from bot.knowledge.observe.prometheus import Series
 from bot.steps import Context
 
 
-async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph:
-    """Return the graph that the proxies reported in the last seconds. Raises ClusterError."""
+async def read_graph(
+    context: Context, namespace: str, *, seconds: int = 60, until: int = 0
+) -> Graph:
+    """Return the graph that the proxies reported in the seconds before `until` (epoch seconds, 0
+    for now). Raises ClusterError.
+    """
+    expressions = (
+        prometheus.build_http_rate_query(namespace, seconds),
+        prometheus.build_http_rate_query(namespace, seconds, waypoint=True),
+        prometheus.build_lost_rate_query(namespace, seconds),
+        prometheus.build_tcp_rate_query(namespace, seconds),
+    )
     arrived, through, lost, tcp = await asyncio.gather(
-        prometheus.query(context, prometheus.build_http_rate_query(namespace, seconds)),
-        prometheus.query(
-            context, prometheus.build_http_rate_query(namespace, seconds, waypoint=True)
-        ),
-        prometheus.query(context, prometheus.build_lost_rate_query(namespace, seconds)),
-        prometheus.query(context, prometheus.build_tcp_rate_query(namespace, seconds)),
+        *(prometheus.query(context, expression, at=until) for expression in expressions)
     )
     requests = [
         *arrived,
         *(s for s in through if s["destination_workload"] not in ("unknown", "")),
         *lost,
     ]
-    return build_graph(requests, tcp, seconds)
+    return build_graph(requests, tcp, seconds, until or time.time())
 
 
-def build_graph(requests: Iterable[Series], tcp: Iterable[Series], seconds: int) -> Graph:
+def build_graph(
+    requests: Iterable[Series], tcp: Iterable[Series], seconds: int, at: float
+) -> Graph:
     """Build the graph: series are added up to one call for each caller and service."""
     requests, tcp = list(requests), list(tcp)
     calls = [*collect_calls("http", requests), *collect_calls("tcp", tcp)]
     inner = [*collect_inner_calls("http", requests), *collect_inner_calls("tcp", tcp)]
     spread = measure_spread(inner)
-    return Graph(tuple(calls), spread, time.time(), seconds, "Prometheus", tuple(inner))
+    return Graph(tuple(calls), spread, at, seconds, "Prometheus", tuple(inner))
 
 
 def collect_calls(protocol: str, series: Iterable[Series]) -> list[Call]:

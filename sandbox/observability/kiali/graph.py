@@ -18,7 +18,7 @@ from sandbox.observability.kiali.graph_marks import (
     run_appenders,
 )
 from sandbox.observability.kiali.graph_model import Edge, Graph, Key, Node
-from sandbox.observability.kiali.rates import TrafficQuery, query_flows
+from sandbox.observability.kiali.rates import PastEngine, QueryEngine, TrafficQuery, query_flows
 from sandbox.observability.metrics.syntax import QueryError, parse_duration
 
 KINDS = ("app", "service", "versionedApp", "workload")
@@ -54,10 +54,12 @@ def build_graph(moment: AnswerContext, asked: dict[str, list[str]], clock: Clock
     if kind not in KINDS:
         raise KialiError(400, f"Invalid graphType [{kind}]")
     seconds = _parse_graph_duration(get_first(asked, "duration"))
+    until = _parse_query_time(get_first(asked, "queryTime"))
+    engine: QueryEngine = PastEngine(moment.engine, until) if until else moment.engine
     drawing = GraphBuild(
         graph=Graph(kind, _parse_flag(asked, "injectServiceNodes")),
         moment=moment,
-        engine=moment.engine,
+        engine=engine,
         namespaces=namespaces,
         asked=_parse_traffic_query(asked, seconds),
         appenders=_parse_appenders(asked),
@@ -67,7 +69,7 @@ def build_graph(moment: AnswerContext, asked: dict[str, list[str]], clock: Clock
     for name in namespaces:
         drawing.graph.add_flows(
             query_flows(
-                moment.engine,
+                engine,
                 name,
                 _limit_to_age(drawing.asked, moment.view.namespaces[name], clock),
             )
@@ -75,7 +77,7 @@ def build_graph(moment: AnswerContext, asked: dict[str, list[str]], clock: Clock
     run_appenders(drawing)
     elements = _build_elements(drawing.graph, moment.traits.digest)
     return {
-        "timestamp": int(clock.now().timestamp()),
+        "timestamp": until or int(clock.now().timestamp()),
         "duration": seconds,
         "graphType": kind,
         "elements": elements,
@@ -87,6 +89,14 @@ def _parse_graph_duration(text: str) -> int:
         return int(parse_duration(text)) if text else _DEFAULT_SECONDS
     except QueryError as error:
         raise KialiError(400, f"Invalid duration [{text}]") from error
+
+
+def _parse_query_time(text: str) -> int:
+    """Return a moment in epoch seconds, 0 for now, as Kiali does (graph/options.go)."""
+    try:
+        return int(text or 0)
+    except ValueError as error:
+        raise KialiError(400, f"Invalid queryTime [{text}]") from error
 
 
 def _parse_traffic_query(asked: dict[str, list[str]], seconds: int) -> TrafficQuery:

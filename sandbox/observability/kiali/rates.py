@@ -31,12 +31,24 @@ _TCP_METRICS = {
 class QueryEngine(Protocol):
     """Interface of Prometheus, as far as Kiali uses it here."""
 
-    def query(self, text: str) -> Result:
-        """Return the result of a PromQL query now.
+    def query(self, text: str, at: float | None = None) -> Result:
+        """Return the result of a PromQL query at a moment (epoch seconds), None for now.
 
         Raises `metrics.syntax.QueryError`.
         """
         ...
+
+
+@dataclass(frozen=True)
+class PastEngine:
+    """Prometheus as it answers of a moment (epoch seconds) when none is asked for."""
+
+    engine: QueryEngine
+    moment: float
+
+    def query(self, text: str, at: float | None = None) -> Result:
+        """Return the result of a PromQL query. Raises QueryError."""
+        return self.engine.query(text, self.moment if at is None else at)
 
 
 @dataclass(frozen=True)

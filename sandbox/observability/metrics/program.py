@@ -60,12 +60,13 @@ class RunningPrometheus:
         server = next((image for image in images if "/prometheus:" in image), "")
         return server.rpartition(":")[2].removeprefix("v")
 
-    def query(self, text: str) -> Result:
-        """Return the result of a PromQL query now, for other programs.
+    def query(self, text: str, at: float | None = None) -> Result:
+        """Return the result of a PromQL query at a moment (epoch seconds, None for now), for other
+        programs.
 
         Raises QueryError.
         """
-        return evaluate_query(text, self.store, self._get_epoch_seconds())
+        return evaluate_query(text, self.store, self._get_epoch_seconds() if at is None else at)
 
     async def handle(self, port: int, request: Request) -> Response | None:
         """Answer the HTTP API on 9090 and the configuration reloader's readiness on 8080; None on

@@ -181,6 +181,7 @@ def test_prometheus_gives_the_same_picture() -> None:
         ],
         [],
         60,
+        1_700_000_000.0,
     )
     (line,) = tell(seen)
     assert line.startswith("productpage-v1 → reviews: 4.00/s http, 25 % errors: 503 NC (")
