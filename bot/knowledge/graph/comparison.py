@@ -107,7 +107,7 @@ def list_differences(old: Edge, new: Edge, before: Observed, after: Observed) ->
     if is_secure(old) is not None and is_secure(new) not in (None, is_secure(old)):
         yield Text("was mTLS") if is_secure(old) else Text("was not mTLS")
     if old.waypoint != new.waypoint:
-        yield Text("by the waypoint now") if new.waypoint else Text("by no waypoint now")
+        yield EMPTY if new.waypoint else Text("no waypoint")
     if old.share is None and new.share is None:
         return
     was, now = (100.0 if edge.share is None else edge.share for edge in (old, new))

@@ -116,10 +116,12 @@ class GraphNodes:
         ]
 
     def measure_share(self, call: Call) -> float | None:
-        """Return what percentage of a Service's calls a workload got, None where it is alone."""
+        """Return what percentage of a Service's requests a workload got; None where it is alone, and
+        of connections.
+        """
         rates = self.spread.get(call.source, {})
         total = sum(rates.values())
-        if total <= 0 or call.target not in rates:
+        if call.protocol == "tcp" or total <= 0 or call.target not in rates:
             return None
         alone = len(self.apps.get(self.find_application(call.source), rates)) < 2
         return None if alone else 100 * rates[call.target] / total
