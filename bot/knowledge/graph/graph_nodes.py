@@ -116,8 +116,8 @@ class GraphNodes:
         ]
 
     def measure_share(self, call: Call) -> float | None:
-        """Return what percentage of a Service's requests a workload got; None where it is alone, and
-        of connections.
+        """Return what percentage of a Service's requests a workload got; None where it is alone,
+        and for connections.
         """
         rates = self.spread.get(call.source, {})
         total = sum(rates.values())
