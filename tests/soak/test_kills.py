@@ -11,16 +11,13 @@ take their work, and killed while they still believe to have it, or just after t
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import random
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -33,7 +30,8 @@ from sandbox.cluster.faults import ApiFault
 from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state
 from tests.ledger.conftest import POSTGRES, database
-from tests.scenarios.stage import Stage, furnished
+from tests.scenarios.stage import furnished
+from tests.soak.bots import Soak
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
@@ -47,118 +45,7 @@ CONFIRMED = 8
 PEOPLE = 2
 FREEZES = 0.08
 """Share of the kills that come after a freeze; a file has one process, and so there are none."""
-FROZEN = (11.0, 17.0)
-"""Seconds that one is frozen: it must stop its work after 10, and others take it after 15."""
 SHOWN_AS = {"cancelled": "normal", "interrupted": "error", "expired": "error"}
-
-
-@dataclass
-class Soak:
-    """The stage, the bots that live, and what was done to them."""
-
-    stage: Stage
-    ledger: Ledger
-    environment: dict[str, str]
-    forge: asyncio.subprocess.Process
-    dice: random.Random
-    alive: list[int] = field(default_factory=list)
-    kills: list[float] = field(default_factory=list)
-    freezes: list[float] = field(default_factory=list)
-    woken: list[float] = field(default_factory=list)
-    unlooked: set[str] = field(default_factory=set)
-    typed: int = 0
-    acked: list[str] = field(default_factory=list)
-    taken: dict[str, float] = field(default_factory=dict)
-
-    async def watch(self) -> None:
-        """Notes when Slack took each message, until cancelled."""
-        with self.stage.workspace.watch_changes() as changes:
-            async for change in changes:
-                if change.message is not None:
-                    self.taken.setdefault(change.message.ts, time.time())
-
-    async def start(self) -> None:
-        """One more bot."""
-        assert self.forge.stdin is not None
-        assert self.forge.stdout is not None
-        self.forge.stdin.write((json.dumps(self.environment) + "\n").encode())
-        self.alive.append(int(await self.forge.stdout.readline()))
-
-    async def kill(self) -> None:
-        """kill -9 for one of them, every other time the one that is at work, and a new one in its
-        place."""
-        newest = await self.ledger.run_queries.list_recent_runs(1)
-        at_work = [pid for pid in self.alive if newest and f"-{pid}-" in newest[0].owner]
-        victim = (
-            at_work[0] if at_work and self.dice.random() < 0.5 else self.dice.choice(self.alive)
-        )
-        await self.end(victim)
-
-    async def end(self, victim: int) -> None:
-        """kill -9 for that one, and a new one in its place unless it had been replaced before."""
-        with suppress(ProcessLookupError):
-            os.kill(victim, signal.SIGKILL)
-        self.kills.append(time.time())
-        if victim in self.alive:
-            self.alive.remove(victim)
-            await self.start()
-
-    async def kill_confirmed(self, question: str) -> None:
-        """kill -9 for the one that has taken a confirmation, mostly before it has looked."""
-        async with asyncio.timeout(5):
-            run = await self.ledger.run_queries.get_run(question)
-            while run is not None and run.state is RunState.ASKS:
-                await asyncio.sleep(0.005)
-                run = await self.ledger.run_queries.get_run(question)
-        await asyncio.sleep(self.dice.choice((0.0, 0.0, self.dice.random() / 5)))
-        for victim in [pid for pid in self.alive if run and f"-{pid}-" in run.owner]:
-            await self.end(victim)
-        run = await self.ledger.run_queries.get_run(question)
-        if run is not None and run.state is RunState.RUNNING and run.awaits_second_look:
-            self.unlooked.add(run.id)
-
-    async def freeze(self) -> None:
-        """Stops one as a whole for so long that others take over, and kills it as it is, or awake
-        again and not yet aware of it."""
-        victim = self.dice.choice(self.alive)
-        self.alive.remove(victim)
-        frozen = send(victim, signal.SIGSTOP)
-        self.freezes.append(time.time())
-        await self.start()
-        await asyncio.sleep(self.dice.uniform(*FROZEN))
-        if self.dice.random() < 0.5:
-            for each in reversed(frozen):
-                send_one(each, signal.SIGCONT)
-            self.woken.append(time.time())
-            await asyncio.sleep(self.dice.random() * 2)
-        for each in frozen:
-            send_one(each, signal.SIGKILL)
-        self.kills.append(time.time())
-
-    async def type(self, line: str) -> None:
-        """Typed by the host; who is not heard types again some time."""
-        self.typed += 1
-        typed = await self.stage.workspace.actions.send_command("host", "mesh-workshop", line)
-        if typed.is_acked:
-            self.acked.append(str(typed.payload["trigger_id"]))
-
-
-def send(pid: int, number: signal.Signals) -> list[int]:
-    """Sends a signal to a process and to what it has started, and gives their ids."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        children = []
-    found = [pid, *map(int, children)]
-    for each in found:
-        send_one(each, number)
-    return found
-
-
-def send_one(pid: int, number: signal.Signals) -> None:
-    """Sends a signal to a process, if it is there."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
 
 
 async def install(on: Soak) -> None:
@@ -416,8 +303,11 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
     endless = [run for run in runs if run.is_active]
     unshown = [run for run in runs if not run.is_active and not shows_end(run, by_ts)]
     doubled = [m for m in mine if m.ts not in {row["ts"] for row in rows}]
-    cuts = [*on.kills, *on.freezes, *on.woken]
+    cuts = [*on.kills, *on.freezes]
     unexplained = [m for m in doubled if not near(on.taken.get(m.ts, 0.0), cuts)]
+    # What one was about to send when it was frozen leaves when it wakes, too late to be held back.
+    stood_still = [m for m in unexplained if after(on.taken.get(m.ts, 0.0), on.woken)]
+    unexplained = [m for m in unexplained if m not in stood_still]
     unseen = [run.id for run in runs if run.verdict and run.awaits_second_look]
     taken_up = [run for run in runs if run.id in on.unlooked]
     figures += [
@@ -450,7 +340,8 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
         ("messages", len(rows)),
         ("messages lost or out of date", len(lost)),
         ("messages doubled (killed between Slack taking it and keeping its ts)", len(doubled)),
-        ("messages doubled without such a kill", len(unexplained)),
+        ("of the others, sent by one that just woke up", len(stood_still)),
+        ("messages doubled without any of these", len(unexplained)),
     ]
     assert (planned.lost, planned.doubled, planned.left) == (0, 0, 0)
     assert not endless
@@ -469,3 +360,8 @@ def shows_end(run: Run, by_ts: dict[str, Message]) -> bool:
 def near(taken: float, kills: list[float]) -> bool:
     """Whether somebody was killed within two seconds after Slack took a message."""
     return any(taken - 0.1 <= kill <= taken + 2.0 for kill in kills)
+
+
+def after(taken: float, woken: list[float]) -> bool:
+    """Whether somebody woke up within two seconds before Slack took a message."""
+    return any(wake - 0.1 <= taken <= wake + 2.0 for wake in woken)
