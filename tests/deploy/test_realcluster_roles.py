@@ -44,7 +44,8 @@ SPARE = {
     "otherwise",
     "update destinationrules.networking.istio.io": "undo of a DestinationRule that somebody else "
     "made otherwise",
-    "get services/proxy reviews:9080": "asked only when no page shows reviews",
+    "update authorizationpolicies.security.istio.io": "undo of a policy that somebody else made "
+    "otherwise",
     "get services/proxy istiod:15014": "asked only when its health is",
     "get services/proxy bookinfo-gateway-istio:15021": "asked only when its health is",
     "create events.events.k8s.io": "Events on what was changed",

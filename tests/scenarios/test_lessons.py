@@ -197,3 +197,40 @@ async def test_requests_are_copied(tmp_path: Path, mesh: str) -> None:
         assert "nothing was changed" in words(await stage.type("/mesh mirror off"))
         said = words(await stage.type("/mesh mirror reviews v1 v1 -> error"))
         assert "has its own requests" in said
+
+
+async def test_limits_leave_rules_of_others_as_they_were(tmp_path: Path) -> None:
+    """Asked about first, the limits stand in the rule of somebody else's; off, it is again what it
+    was."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        for line in ("install", "bookinfo", "inject"):
+            await stage.type(f"/mesh {line}")
+        spec = {
+            "hosts": ["reviews"],
+            "exportTo": ["."],
+            "http": [
+                {
+                    "match": [{"headers": {"end-user": {"exact": "ada"}}}],
+                    "route": [{"destination": {"host": "reviews"}}],
+                    "headers": {"response": {"set": {"x-seen": "ada"}}},
+                },
+                {"route": [{"destination": {"host": "reviews"}}]},
+            ],
+        }
+        rule = {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": {"name": "reviews", "namespace": "bookinfo"},
+            "spec": spec,
+        }
+        await stage.cluster.client("kubectl-create").create(rule)
+        asked = words(await stage.type("/mesh timeout reviews 0.5s"))
+        assert "changes VirtualService reviews, set by kubectl-create" in asked
+        await stage.type('click "Replace it" -> normal')
+        live = await stage.api.get(SERVICES, "reviews", "bookinfo")
+        assert live is not None
+        assert [entry["timeout"] for entry in live["spec"]["http"]] == ["0.5s", "0.5s"]
+        await stage.type("/mesh timeout off")
+        live = await stage.api.get(SERVICES, "reviews", "bookinfo")
+        assert live is not None
+        assert live["spec"] == spec

@@ -16,7 +16,7 @@ from bot.diagnosis.facts import describe, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.peers import is_protected
-from bot.diagnosis.state import CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
+from bot.diagnosis.state import APPS, CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
 from bot.kinds import AUTHORIZATION_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.ownership import is_own
@@ -264,7 +264,7 @@ def build_findings(state: NamespaceState, *, asked: bool) -> Iterator[Finding]:
                     path=call.path,
                 ),
             ),
-            choose_fix(policy),
+            choose_fix(policy, str(callee), "" if asked else call.caller),
             frozenset(
                 {f"app/{each}" for each in list_refused_apps(calls)}
                 | ({f"Gateway/{labels[GATEWAY_NAME]}"} if GATEWAY_NAME in labels else set())
@@ -272,8 +272,15 @@ def build_findings(state: NamespaceState, *, asked: bool) -> Iterator[Finding]:
         )
 
 
-def choose_fix(policy: Object) -> Fix:
-    """Return what ends a refusal: the step that made the policy, or else a look at it."""
+def choose_fix(policy: Object, callee: str, caller: str) -> Fix:
+    """Return what ends a refusal: the step that made the policy, or else a look at it.
+
+    A `caller` whom the policy is to let in gets in when the step is done anew, "" is refused on
+    purpose.
+    """
+    if is_own(policy) and caller and callee in APPS:
+        source = f" from {caller}" if caller in APPS else ""
+        return Fix(command=f"authorize {callee}{source}")
     if is_own(policy):
         return Fix(command="authorize off")
     return Fix(
@@ -296,7 +303,7 @@ CAUSES = (
         "403 `RBAC: access denied`, and a policy that selects the callee.",
         "Change or delete the policy",
         find_denied,
-        ("authorize",),
+        ("authorize", "waypoint"),
         gravity=1,
         source="Istio's reference of AuthorizationPolicy",
     ),

@@ -69,8 +69,9 @@ def list_losses(state: NamespaceState, app: str) -> list[Text]:
         for (service, flag), rate in flags.items()
         if service == app and OVERFLOW in flag.split(",")
     ]
-    if not told and state.page is not None and state.page.whole is False:
-        told = [state.page.words]
+    page = state.page
+    if not told and page is not None and page.whole is False and app in str(page.words):
+        told = [page.words]
     if told or state.activity.last is None:
         return told
     report = state.activity.last[1]

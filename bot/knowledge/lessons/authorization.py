@@ -114,8 +114,8 @@ def explain_unseen(
 ) -> Verdict:
     """Return the verdict when the policies are applied and their effect was not seen."""
     following = suggest_commands(context, "why", "authorize off", "status")
-    if len(proof.looks) < 3 and is_let_in_by_node(now, proof):
-        words = Text("the policies are applied; from here the refusal cannot be shown.")
+    if is_let_in_by_node(now, proof):
+        words = Text("the policies are applied; that a caller outside is refused was not seen.")
         return Verdict(State.NORMAL, words, NODE_NOTE, evidence, next=following)
     words = Text("the policies are applied, their effect was not seen.")
     return Verdict(State.NOT_YET, words, proof.because, evidence, next=following)

@@ -148,9 +148,12 @@ async def explain_unseen(
 
 
 def is_let_in_by_node(now: Snapshot, proof: Proof) -> bool:
-    """Tell whether all is well inside the ambient mesh, and only the caller outside was let in."""
-    pages, outside = proof.looks
-    return pages.holds and not outside.holds and all(map(is_captured, now.app_pods))
+    """Tell whether all is well inside the ambient mesh, and only the caller outside was let in, for
+    whom the second look is.
+    """
+    pages, outside, *inside = proof.looks
+    well = pages.holds and all(look.holds for look in inside)
+    return well and not outside.holds and all(map(is_captured, now.app_pods))
 
 
 async def list_policies(context: Context) -> list[Object]:

@@ -68,3 +68,5 @@ def test_a_node_s_own_connection_is_let_in_by_ambient_alone(
     """Sidecars have no such exception, and pages that fail have another cause."""
     proof = Proof((Look(pages, ()), Look(outside, ())))
     assert is_let_in_by_node(snapshot(pods=pods), proof) is exempt
+    refused = Proof((*proof.looks, Look(False, ())))
+    assert not is_let_in_by_node(snapshot(pods=pods), refused)
