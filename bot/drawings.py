@@ -101,9 +101,21 @@ class ComparisonPicture:
     words: Text
 
 
+class PastBurst(NamedTuple):
+    """The burst before the one of a plot, to compare with; `at` says when it ended."""
+
+    title: Text
+    at: Text
+    samples: tuple[Sample, ...]
+    asked: float
+    p50: float
+    p95: float
+    p99: float
+
+
 @dataclass(frozen=True)
 class PlotPicture:
-    """A plot of the requests of one load, with how each of them ended.
+    """A plot of the requests of one load, with how each of them ended, and the burst `before`.
 
     `asked` and `achieved` are requests a second, p50 to p99 milliseconds.
     """
@@ -117,6 +129,7 @@ class PlotPicture:
     p95: float
     p99: float
     words: Text
+    before: PastBurst | None = None
 
 
 class SpanBar(NamedTuple):

@@ -39,12 +39,13 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
     load, namespace = options.build_load(), context.workshop.app_namespace
     if options.action is Action.BURST:
         context.progress.say(describe_sending(load))
+    before = context.traffic.last_burst(namespace)
     seen = await context.traffic.send(namespace, load)
     verdict = await traffic_verdict.build_verdict(context, seen, load)
     if verdict.state is State.DONE and not seen.is_whole:
         cause = await explain_failure(context, STEP)
         verdict = replace(verdict, notes=(*verdict.notes, *([cause] if cause else [])))
-    plot = burst_plot.build_burst_plot(seen, load, namespace, time.time())
+    plot = burst_plot.build_burst_plot(seen, load, namespace, time.time(), before)
     return replace(verdict, picture=plot)
 
 

@@ -25,6 +25,8 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self._image = Image.new("RGB", (width * FINE, height * FINE), PAPER)
         self._pen = ImageDraw.Draw(self._image)
+        self.words: list[tuple[str, Box]] = []
+        """All text that was drawn, and where."""
 
     def to_png(self) -> bytes:
         """Return the finished picture as PNG."""
@@ -38,13 +40,12 @@ class Canvas:
         """Draw one line of text; `anchor` is Pillow's: left, middle or right, then baseline or
         middle.
         """
-        self._pen.text(
-            _scale_point(at),
-            make_legible(words, 120),
-            fill=color,
-            font=load_font(size * FINE),
-            anchor=anchor,
+        shown, font = make_legible(words, 120), load_font(size * FINE)
+        self._pen.text(_scale_point(at), shown, fill=color, font=font, anchor=anchor)
+        left, top, right, bottom = self._pen.textbbox(
+            _scale_point(at), shown, font=font, anchor=anchor
         )
+        self.words.append((shown, (left / FINE, top / FINE, right / FINE, bottom / FINE)))
 
     def measure_text(self, words: str, size: float) -> float:
         """Return the width of a text in pixels."""
@@ -120,12 +121,12 @@ class Canvas:
         r = radius * FINE
         self._pen.ellipse((x - r, y - r, x + r, y + r), fill=color, outline=PAPER, width=FINE)
 
-    def draw_triangle(self, at: Point, radius: float, *, color: str) -> None:
-        """Draw a filled triangle that points up, with a dark rim."""
+    def draw_triangle(self, at: Point, radius: float, *, color: str, rim: str) -> None:
+        """Draw a filled triangle that points up, with a rim."""
         x, y = _scale_point(at)
         r = radius * FINE * 1.25
         points = [(x, y - r), (x + r, y + r * 0.8), (x - r, y + r * 0.8)]
-        self._pen.polygon(points, fill=color, outline=INK, width=FINE)
+        self._pen.polygon(points, fill=color, outline=rim, width=FINE)
 
     def draw_cross(self, at: Point, radius: float, *, color: str) -> None:
         """Draw a diagonal cross."""

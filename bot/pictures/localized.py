@@ -13,12 +13,14 @@ from typing import NamedTuple
 from bot.drawings import (
     ComparisonPicture,
     GraphPicture,
+    PastBurst,
     Picture,
     PlotPicture,
     SpanBar,
     TracePicture,
 )
 from bot.pictures.graph_drawing import GraphDrawing, Say, localize_comparison, localize_graph
+from bot.pictures.scales import format_milliseconds
 from bot.ports import Outcome, Sample
 from bot.text import EMPTY, Text, counted, in_context, join
 
@@ -30,7 +32,9 @@ OUTCOME_NAMES = {
 
 
 class PlotLabels(NamedTuple):
-    """The words in a plot; `outcomes` are those of the legend, in the order of `Outcome`."""
+    """The words in a plot; `outcomes` are those of the legend, in the order of `Outcome`; `before`
+    are lines over the burst before, and `this` stands over the other.
+    """
 
     title: str
     caption: str
@@ -38,18 +42,27 @@ class PlotLabels(NamedTuple):
     rates: str
     asked: str
     outcomes: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    this: str = ""
 
 
-@dataclass(frozen=True)
-class PlotDrawing:
-    """A plot to draw; the values are those of `bot.drawings.PlotPicture`."""
+class SeriesDrawing(NamedTuple):
+    """The requests of one burst; the values are those of `bot.drawings.PlotPicture`."""
 
-    labels: PlotLabels
     samples: tuple[Sample, ...]
     asked: float
     p50: float
     p95: float
     p99: float
+
+
+@dataclass(frozen=True)
+class PlotDrawing:
+    """A plot to draw: one burst, and perhaps the one before."""
+
+    labels: PlotLabels
+    now: SeriesDrawing
+    before: SeriesDrawing | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,7 @@ def localize_plot(picture: PlotPicture, say: Say) -> PlotDrawing:
         achieved=picture.achieved,
     )
     counts = Counter(sample.outcome for sample in picture.samples)
+    past = picture.before
     labels = PlotLabels(
         title=say(picture.title),
         caption=say(join("dots", picture.caption, rates)),
@@ -94,9 +108,28 @@ def localize_plot(picture: PlotPicture, say: Say) -> PlotDrawing:
         asked=say(Text("asked {rate:g}/s", rate=picture.asked)),
         # All three, so that a zero is told too.
         outcomes=tuple(f"{say(OUTCOME_NAMES[each])}: {counts[each]}" for each in Outcome),
+        before=tuple(map(say, describe_past(past))) if past is not None else (),
+        this=say(in_context("plot", "this burst")) if past is not None else "",
     )
-    return PlotDrawing(
-        labels, picture.samples, picture.asked, picture.p50, picture.p95, picture.p99
+    now = SeriesDrawing(picture.samples, picture.asked, picture.p50, picture.p95, picture.p99)
+    before = SeriesDrawing(*past[2:]) if past is not None else None
+    return PlotDrawing(labels, now, before)
+
+
+def describe_past(past: PastBurst) -> tuple[Text, ...]:
+    """Return the lines over the burst before: what it was, when, its times and its failures."""
+    failed = sum(sample.outcome is Outcome.FAILED for sample in past.samples)
+    partial = sum(sample.outcome is Outcome.PARTIAL for sample in past.samples)
+    return (
+        Text("the burst before: {load}", load=past.title),
+        past.at,
+        Text(
+            "p50 {p50}, p95 {p95}, p99 {p99}",
+            p50=format_milliseconds(float(f"{past.p50:.3g}")),
+            p95=format_milliseconds(float(f"{past.p95:.3g}")),
+            p99=format_milliseconds(float(f"{past.p99:.3g}")),
+        ),
+        Text("{partial} with a part missing, {failed} failed", partial=partial, failed=failed),
     )
 
 

@@ -10,7 +10,13 @@ from typing import Any
 
 from bot.drawings import SpanBar
 from bot.pictures.graph_drawing import EdgeDrawing, GraphDrawing, NodeDrawing, PanelDrawing
-from bot.pictures.localized import Drawing, PlotDrawing, PlotLabels, TraceDrawing
+from bot.pictures.localized import (
+    Drawing,
+    PlotDrawing,
+    PlotLabels,
+    SeriesDrawing,
+    TraceDrawing,
+)
 from bot.ports import Outcome, Sample
 
 
@@ -40,9 +46,19 @@ def decode_drawing(line: bytes) -> Drawing:
         notes, legend = tuple(body.pop("notes")), tuple(body.pop("legend"))
         return TraceDrawing(rows=rows, notes=notes, legend=legend, **body)
     labels = body.pop("labels")
-    labels["outcomes"] = tuple(labels["outcomes"])
-    samples = tuple(Sample(at, ms, Outcome(outcome)) for at, ms, outcome in body.pop("samples"))
-    return PlotDrawing(labels=PlotLabels(**labels), samples=samples, **body)
+    labels["outcomes"], labels["before"] = tuple(labels["outcomes"]), tuple(labels["before"])
+    before = body["before"]
+    return PlotDrawing(
+        PlotLabels(**labels),
+        decode_series(*body["now"]),
+        decode_series(*before) if before is not None else None,
+    )
+
+
+def decode_series(samples: list[Any], *figures: float) -> SeriesDrawing:
+    """Return the requests of one burst from its values in JSON."""
+    listed = tuple(Sample(at, ms, Outcome(outcome)) for at, ms, outcome in samples)
+    return SeriesDrawing(listed, *figures)
 
 
 def decode_panel(caption: str, nodes: list[Any], edges: list[Any]) -> PanelDrawing:

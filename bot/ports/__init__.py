@@ -15,6 +15,7 @@ from bot.kinds import Kind, Object
 from bot.ports.traffic import (
     NO_ANSWER,
     UNREAD,
+    Burst,
     LoadSpec,
     Outcome,
     Sample,
@@ -30,6 +31,7 @@ __all__ = [
     "MOST_ANSWER",
     "NO_ANSWER",
     "UNREAD",
+    "Burst",
     "Cluster",
     "HttpRequest",
     "HttpResponse",

@@ -87,6 +87,14 @@ class TrafficReport:
         return self.sent / self.seconds if self.seconds else 0.0
 
 
+class Burst(NamedTuple):
+    """A load of several requests that somebody asked for, which ended `at` (epoch seconds)."""
+
+    at: float
+    load: LoadSpec
+    seen: TrafficReport
+
+
 @dataclass(frozen=True)
 class SentRequests:
     """Requests that this process sent since a moment (epoch seconds), and how many of them got no
@@ -148,6 +156,13 @@ class Traffic(Protocol):
 
         With `proof` those that prove steps, otherwise those that somebody asked for, streams
         too; `since` is later where the process is younger.
+        """
+        ...
+
+    def last_burst(self, namespace: str) -> Burst | None:
+        """Return the newest burst for a namespace, None when this process sent none.
+
+        Loads that prove a step do not count.
         """
         ...
 

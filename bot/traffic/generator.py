@@ -13,7 +13,7 @@ from functools import partial
 
 from bot.errors import ClusterError
 from bot.jobs import Jobs
-from bot.ports import LoadSpec, Stream, TrafficReport, Web
+from bot.ports import Burst, LoadSpec, Stream, TrafficReport, Web
 from bot.text import verbatim
 from bot.traffic.request_log import RequestLog
 from bot.traffic.sending import RequestSender
@@ -70,6 +70,7 @@ class Generator:
         self._web, self._find, self._silence = web, find, silence
         self._streams: dict[tuple[str, str], RunningStream] = {}
         self._last: dict[str, tuple[float, TrafficReport]] = {}
+        self._bursts: dict[str, Burst] = {}
         self.request_log = RequestLog()
         self._jobs = Jobs()
 
@@ -92,6 +93,8 @@ class Generator:
         place = await self._locate_page(namespace, sending)
         seen = tally.build_report(await sending.send_all(place, count, rate) if place else 0.0)
         self._last[namespace] = time.time(), seen
+        if len(seen.samples) > 1 and not load.proof:
+            self._bursts[namespace] = Burst(time.time(), load, seen)
         return seen
 
     def start(
@@ -132,6 +135,10 @@ class Generator:
         it met; None when there was none.
         """
         return self._last.get(namespace)
+
+    def get_last_burst(self, namespace: str) -> Burst | None:
+        """Return the newest load of several requests that somebody asked for, None without one."""
+        return self._bursts.get(namespace)
 
     async def close(self) -> None:
         """Stop all streams and end their tasks."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.errors import LedgerError
 from bot.ledger import SqlStreams, StreamRow
-from bot.ports import LoadSpec, SentRequests, Stream, TrafficReport, Web
+from bot.ports import Burst, LoadSpec, SentRequests, Stream, TrafficReport, Web
 from bot.text import EMPTY, from_json, to_json
 from bot.traffic import Generator
 from bot.traffic.generator import MOST_SECONDS, FindEntryPoint
@@ -59,6 +59,10 @@ class Streams:
     def sent(self, namespace: str, since: float, *, proof: bool) -> SentRequests:
         """Return what the requests of this process met since then, to the minute."""
         return self._generator.request_log.sum_since(namespace, since, proof=proof)
+
+    def last_burst(self, namespace: str) -> Burst | None:
+        """Return the newest burst for a namespace that this process sent."""
+        return self._generator.get_last_burst(namespace)
 
     def last(self, namespace: str) -> tuple[float, TrafficReport] | None:
         """Return when (epoch seconds) the newest load for a namespace ended, and its result.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bot.drawings import GraphPicture, NodeKind
@@ -9,7 +10,7 @@ from bot.knowledge.graph import burst_plot
 from bot.knowledge.graph import picture as charts
 from bot.knowledge.observe.graph import Call, Graph
 from bot.knowledge.snapshot import Snapshot
-from bot.ports import LoadSpec, Outcome, Sample, TrafficReport
+from bot.ports import Burst, LoadSpec, Outcome, Sample, TrafficReport
 from bot.text import verbatim
 
 GATEWAY = "bookinfo-gateway-istio"
@@ -164,3 +165,17 @@ def test_a_service_that_nothing_answers_for_stays_where_its_workload_was() -> No
     shapes = {node.id: node.shape for node in seen.nodes}
     assert shapes["service/reviews"] is NodeKind.SPLIT
     assert "workload/reviews-v2" in shapes
+
+
+def test_the_burst_before_is_told_too() -> None:
+    """When it ended and what it met, also for those who do not see the picture."""
+    samples = (Sample(0.0, 30.0, Outcome.WHOLE), Sample(0.1, 90.0, Outcome.FAILED))
+    seen = TrafficReport(2, 2, 0.2, {"200": 2}, p50=30.0, samples=samples)
+    before = Burst(1_700_000_000.0, LoadSpec(2, 5.0), replace(seen, codes={"503": 2}))
+    plot = burst_plot.build_burst_plot(seen, LoadSpec(2, 10.0), "bookinfo", 1.0, before)
+    assert plot is not None
+    assert plot.before is not None
+    assert str(plot.before.at) == "until 2023-11-14 22:13:20 UTC"
+    assert str(plot.before.title) == "2 requests at 5/s, as nobody"
+    assert "The burst before: 2 asked" in str(plot.words)
+    assert "503 × 2" in str(plot.words)

@@ -154,7 +154,7 @@ def test_both_sides_of_a_comparison_are_alike() -> None:
 
 def test_letters_are_legible_where_slack_shows_the_picture() -> None:
     """The smallest letters of each kind of picture, scaled to that width."""
-    sizes = [(graphs.SMALL, WIDTH), (plots.SMALL, plots.WIDTH), (traces.SMALL, traces.WIDTH)]
+    sizes = [(graphs.SMALL, WIDTH), (plots.SMALL, WIDTH), (traces.SMALL, traces.WIDTH)]
     for size, width in sizes:
         assert size * SHOWN_WIDTH / width >= LEAST_SHOWN
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
-from bot.drawings import PlotPicture
-from bot.language import ENGLISH
+from bot.drawings import PastBurst, PlotPicture
+from bot.language import ENGLISH, Localizer
 from bot.pictures.localized import localize_plot
 from bot.pictures.scales import (
     build_latency_scale,
@@ -17,7 +19,8 @@ from bot.pictures.scales import (
     choose_bar_width,
     space_labels,
 )
-from bot.ports import Outcome
+from bot.ports import Outcome, Sample
+from bot.text import Text
 from tests.pictures.examples import burst
 
 pytest.importorskip("PIL", reason="the extra `graphs` is not installed")
@@ -25,7 +28,7 @@ pytest.importorskip("PIL", reason="the extra `graphs` is not installed")
 from PIL import Image
 
 from bot.pictures import plots
-from bot.pictures.style import BLUE, ORANGE, VERMILLION
+from bot.pictures.style import BLUE, HEIGHT, ORANGE, VERMILLION, WIDTH
 
 
 def draw(picture: PlotPicture) -> bytes:
@@ -33,7 +36,21 @@ def draw(picture: PlotPicture) -> bytes:
     return plots.draw_plot(localize_plot(picture, ENGLISH))
 
 
-def colors(png: bytes, box: tuple[float, float, float, float] = plots.UPPER) -> Counter[str]:
+UPPER = (plots.LEFT, plots.UPPER[0], plots.RIGHT, plots.UPPER[1])
+LOWER = (plots.LEFT, plots.LOWER[0], plots.RIGHT, plots.LOWER[1])
+LONG = tuple(Sample(n * 9.9, 9000.0 + n, Outcome.FAILED) for n in range(200))
+PAST = PastBurst(
+    Text("{n} requests at 0.1/s, as somebody-with-a-very-long-name, logged in", n=200),
+    Text("until 2026-11-25 19:05:12 UTC"),
+    LONG,
+    0.1,
+    9100.0,
+    9190.0,
+    9199.0,
+)
+
+
+def colors(png: bytes, box: tuple[float, float, float, float] = UPPER) -> Counter[str]:
     """How often each colour occurs in a part of the picture."""
     left, top, right, bottom = map(round, box)
     part = Image.open(io.BytesIO(png)).convert("RGB").crop((left, top, right, bottom)).tobytes()
@@ -42,10 +59,10 @@ def colors(png: bytes, box: tuple[float, float, float, float] = plots.UPPER) -> 
 
 
 def test_the_same_requests_give_the_same_picture() -> None:
-    """To the byte, and twice as wide as Slack shows a message."""
+    """To the byte, and as a wall is, twice as wide as Slack shows it."""
     first, second = draw(burst(50)), draw(burst(50))
     assert first == second
-    assert Image.open(io.BytesIO(first)).size == (1440, 900)
+    assert Image.open(io.BytesIO(first)).size == (1600, 900)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +79,7 @@ def test_each_outcome_has_its_mark(outcome: Outcome, there: str) -> None:
 def test_bars_show_when_it_failed() -> None:
     """Errors in the second half colour the right half of the lower panel alone."""
     png = draw(burst(100, lambda n: Outcome.FAILED if n >= 50 else Outcome.WHOLE))
-    left, top, right, bottom = plots.LOWER
+    left, top, right, bottom = LOWER
     middle = (left + right) / 2
     assert colors(png, (left, top, middle - 4, bottom))[VERMILLION] == 0
     assert colors(png, (middle + 4, top, right, bottom))[VERMILLION] > 1000
@@ -107,3 +124,38 @@ def test_labels_do_not_touch() -> None:
 def test_any_number_of_requests_can_be_plotted(count: int) -> None:
     """Also when they all took no time at all."""
     assert draw(burst(count, ms=lambda n: 0.0)).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("before", [None, PAST], ids=["alone", "beside another"])
+@pytest.mark.parametrize(
+    "percentiles", [(40.0, 60.0, 80.0), (40.0, 40.0, 40.0), (1.0, 1.2, 9_999.0), (80.0, 80.0, 80.0)]
+)
+def test_no_words_touch_any_others(
+    percentiles: tuple[float, float, float], before: PastBurst | None, language: str
+) -> None:
+    """By the boxes of all that is written, in the picture, however the figures fall."""
+    p50, p95, p99 = percentiles
+    picture = replace(burst(300), p50=p50, p95=p95, p99=p99, before=before)
+    sheet = plots.compose_plot(localize_plot(picture, Localizer(language)))
+    for (one, a), (other, b) in combinations(sheet.words, 2):
+        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+        assert apart, (one, other)
+    for words, box in sheet.words:
+        assert box[0] >= 0, words
+        assert box[2] <= WIDTH, words
+        assert box[3] <= HEIGHT, words
+
+
+def test_the_burst_before_stands_beside_it_faintly() -> None:
+    """With its figures in words, on the same scale, and in none of this burst's colours."""
+    png = draw(replace(burst(20), before=PAST))
+    left = (plots.LEFT - 60, plots.UPPER[0], plots.PAST_RIGHT, plots.UPPER[1])
+    assert not {BLUE, ORANGE, VERMILLION} & set(colors(png, left))
+    assert colors(png, left)[plots.PAST.marks[2]] > 50
+    labels = localize_plot(replace(burst(20), before=PAST), ENGLISH).labels
+    assert labels.before[1:] == (
+        "until 2026-11-25 19:05:12 UTC",
+        "p50 9.1 s, p95 9.19 s, p99 9.2 s",
+        "0 with a part missing, 200 failed",
+    )

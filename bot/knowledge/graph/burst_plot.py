@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.drawings import PlotPicture
+from bot.drawings import PastBurst, PlotPicture
 from bot.knowledge.bookinfo.traffic_report import describe_report
 from bot.knowledge.graph.picture import format_utc_time
-from bot.ports import LoadSpec, TrafficReport
+from bot.ports import Burst, LoadSpec, TrafficReport
 from bot.text import Listed, Text, counted
 
 LEAST_SAMPLES = 2
@@ -13,10 +13,10 @@ LEAST_SAMPLES = 2
 
 
 def build_burst_plot(
-    seen: TrafficReport, load: LoadSpec, namespace: str, at: float
+    seen: TrafficReport, load: LoadSpec, namespace: str, at: float, before: Burst | None = None
 ) -> PlotPicture | None:
-    """Build the plot of a burst that ended at `at` (epoch seconds); None when it has too few
-    samples.
+    """Build the plot of a burst that ended at `at` (epoch seconds), beside the one before; None
+    when it has too few samples.
     """
     if len(seen.samples) < LEAST_SAMPLES:
         return None
@@ -29,10 +29,33 @@ def build_burst_plot(
         p50=seen.p50,
         p95=seen.p95,
         p99=seen.p99,
-        words=Text(
-            "Times and errors of a burst. {results}",
-            results=Listed(describe_report(seen, load.rate), "semicolon"),
-        ),
+        words=describe_burst(seen, load, before),
+        before=recall_burst(before) if before is not None else None,
+    )
+
+
+def describe_burst(seen: TrafficReport, load: LoadSpec, before: Burst | None) -> Text:
+    """Return in words what the plot shows."""
+    results = Listed(describe_report(seen, load.rate), "semicolon")
+    if before is None:
+        return Text("Times and errors of a burst. {results}", results=results)
+    return Text(
+        "Times and errors of a burst. {results}. The burst before: {before}",
+        results=results,
+        before=Listed(describe_report(before.seen, before.load.rate), "semicolon"),
+    )
+
+
+def recall_burst(before: Burst) -> PastBurst:
+    """Return the burst before as the plot shows it."""
+    return PastBurst(
+        describe_load(before.load),
+        Text("until {time}", time=format_utc_time(before.at)),
+        tuple(sorted(before.seen.samples)),
+        before.load.rate,
+        before.seen.p50,
+        before.seen.p95,
+        before.seen.p99,
     )
 
 
