@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from bot.diagnosis.objects import count_available, get_event_time
 from bot.kinds import Object
+from bot.knowledge.objects.quotes import shorten_message
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
 from bot.text import Listed, Text, counted, in_context, verbatim
 
 MOST_NAMES = 4
 """Objects that are named in a sentence; the rest is counted."""
-LONGEST = 300
-"""Characters of another program's message that are shown."""
 
 
 def show_field(obj: Object, field: str, value: object) -> Text:
@@ -42,7 +41,9 @@ def show_condition(obj: Object, type_: str) -> Text:
     """Return a status condition with its reason and message."""
     found = get_condition(obj, type_)
     words = ": ".join(filter(None, (str(found.get("reason", "")), str(found.get("message", "")))))
-    return verbatim(f"{describe(obj)}: {type_}={found.get('status', '?')} {cut(words)}".rstrip())
+    return verbatim(
+        f"{describe(obj)}: {type_}={found.get('status', '?')} {shorten_message(words)}".rstrip()
+    )
 
 
 def show_availability(deployment: Object) -> Text:
@@ -57,20 +58,13 @@ def show_event(event: Object) -> Text:
     times = int((event.get("series") or {}).get("count") or event.get("count") or 1)
     count = f" ×{times}" if times > 1 else ""
     place = f"{about.get('kind', '')} {about.get('name', '')}"
-    return verbatim(
-        f"{event.get('reason', 'event')}{count}, {place}: {cut(str(event.get('message', '')))}"
-    )
+    said = shorten_message(str(event.get("message", "")))
+    return verbatim(f"{event.get('reason', 'event')}{count}, {place}: {said}")
 
 
 def show_newest(events: Sequence[Object]) -> list[Text]:
     """Return the newest of some events as evidence; nothing of none."""
     return [show_event(max(events, key=get_event_time))] if events else []
-
-
-def cut(message: str) -> str:
-    """Return a message without line breaks, not longer than LONGEST."""
-    line = " ".join(message.split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def join_labels(labels: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from bot.diagnosis.objects import is_pod_ready
 from bot.diagnosis.state import NamespaceState, get_age, list_events_about
 from bot.kinds import DAEMON_SET, DEPLOYMENT, POD, Object
 from bot.knowledge.bookinfo.app import BOOKINFO
+from bot.knowledge.objects.quotes import quote_reason, shorten_message
 from bot.knowledge.objects.workloads import get_condition, get_name, select_pods
 from bot.text import Text, verbatim
 
@@ -69,7 +70,7 @@ class Refusal:
         if self.event is not None:
             return show_event(self.event)
         name = f"{self.workload['kind']} {get_name(self.workload)}"
-        return verbatim(f"{name}: ReplicaFailure=True {self.message}")
+        return verbatim(f"{name}: ReplicaFailure=True {shorten_message(self.message)}")
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class Trouble:
     def evidence(self) -> Text:
         """The pod, its container and the kubelet's or scheduler's words."""
         place = f", container {self.container}" if self.container else ""
-        words = f": {self.message}" if self.message else ""
-        return verbatim(f"Pod {get_name(self.pod)}{place}: {self.reason}{words}")
+        words = quote_reason(self.reason, self.message)
+        return verbatim(f"Pod {get_name(self.pod)}{place}: {words}")
 
 
 def list_refusals(state: NamespaceState) -> list[Refusal]:

@@ -10,6 +10,7 @@ from bot.diagnosis.asking import build_namespace_state
 from bot.diagnosis.diagnose import Diagnosis, NamedCause, diagnose
 from bot.diagnosis.model import Subject
 from bot.diagnosis.reading import read_cluster_state
+from bot.diagnosis.repeats import omit_repeated
 from bot.diagnosis.report import explain_in_one_sentence
 from bot.diagnosis.state import NamespaceState
 from bot.errors import MeshbotError
@@ -165,12 +166,15 @@ def add_cause(context: Context, verdict: Verdict, named: NamedCause) -> Verdict:
     finding = named.findings[0]
     commands = [finding.fix.command] if finding.fix.command else []
     lines = (finding.fix.line,) if finding.fix.line and not commands else ()
+    because = explain_in_one_sentence(named)
+    # What the step itself saw stays, below the cause of it; a pod's words are quoted once.
+    seen = [verdict.because] if verdict.because else []
+    evidence = [omit_repeated(line, str(because)) for line in (*seen, *verdict.evidence)]
     return replace(
         verdict,
         state=State.NOT_YET if verdict.state is State.DONE else verdict.state,
-        because=explain_in_one_sentence(named),
-        # What the step itself saw stays, below the cause of it.
-        evidence=(*([verdict.because] if verdict.because else []), *verdict.evidence),
+        because=because,
+        evidence=tuple(evidence),
         next=tuple(dict.fromkeys((*suggest_commands(context, *commands), *verdict.next))),
         lines=(*lines, *verdict.lines),
     )

@@ -23,6 +23,7 @@ from bot.messages import ButtonPress, Command, FormSubmission, Reply
 from bot.metrics import Metric, counter
 from bot.text import Text
 from bot.view.denials import build_stranger_denial
+from bot.view.origins import FILLED
 
 
 @dataclass
@@ -72,7 +73,7 @@ class CommandRouter:
         retry = RetryReply(self.say, reply, text, self.forms.catalog.command)
         # The note is the place in a tour from which the form was opened; in the key it comes back
         # with the run.
-        origin, key = submitted.origin, f"{submitted.origin.note}{submitted.key}"
+        origin, key = submitted.origin, f"{submitted.origin.note}{FILLED}{submitted.key}"
         asked = Command(
             submitted.user,
             origin.channel,

@@ -22,6 +22,8 @@ SHOWN_AS = {"cancelled": "normal", "interrupted": "error", "expired": "error"}
 MOST_LINES = 20
 SUBORDINATE = "◦"
 """Begins a line that belongs to the one above it."""
+LONGEST_LABEL = 75
+"""Characters of a button's label (Slack's limit)."""
 LONGEST_LINE = 500
 LONGEST_TEXT = 2900
 """Characters of lines in one section, which takes 3000 (Slack's limit), with room for a count."""
@@ -60,11 +62,11 @@ def actions(*elements: Block) -> Block:
 
 
 def button(label: str, action: str, value: str, **more: Any) -> Block:
-    """Return a button element; the label is cut at Slack's 75 characters."""
+    """Return a button element; the label is cut at LONGEST_LABEL characters."""
     return {
         "type": "button",
         "action_id": action,
-        "text": {"type": "plain_text", "text": truncate(label, 75), "emoji": True},
+        "text": {"type": "plain_text", "text": truncate(label, LONGEST_LABEL), "emoji": True},
         "value": value,
         **more,
     }

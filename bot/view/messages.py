@@ -17,6 +17,7 @@ from bot.slackrules import escape, truncate
 from bot.steps import Plan, State, Verdict
 from bot.text import EMPTY, Listed, Seconds, Text, in_context, join
 from bot.view.blocks import (
+    LONGEST_LABEL,
     MOST_LINES,
     Block,
     actions,
@@ -35,6 +36,7 @@ from bot.view.blocks import (
     split_lines,
     write,
 )
+from bot.view.origins import describe_request
 
 ICONS = {
     "running": "⏳",
@@ -68,6 +70,8 @@ LONGEST_NOTE = 300
 """Characters of a pod's own words in the line of a part."""
 TYPE = "mesh:type"
 """action_id of a button that types its value, a whole command, for whoever presses it."""
+LINKS = "links"
+"""The command that lists the port-forwards."""
 FORWARD = "kubectl port-forward "
 """Begins the lines that lead to a link on the reader's own machine."""
 CONFIRM = "mesh:confirm"
@@ -76,7 +80,10 @@ CANCEL = "mesh:cancel"
 
 @dataclass(frozen=True)
 class Heading:
-    """Heading that every message of a run starts with; `seconds` is how long it has taken."""
+    """Heading that every message of a run starts with.
+
+    `seconds` is how long it has taken; `request_key` tells how it was asked for.
+    """
 
     run: str
     title: Text
@@ -84,6 +91,7 @@ class Heading:
     seconds: float = 0.0
     typed: str = ""
     attempt: int = 1
+    request_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,14 +110,10 @@ def format_headline(say: Localizer, state: str, heading: Heading, words: Text) -
 
 def build_run_footer(say: Localizer, heading: Heading) -> Block:
     """Return the context block that says who asked for the run and how long it took."""
-    typed = Text(
-        "{person} typed `{command}`",
-        person=mention_user(heading.user),
-        command=escape_code(heading.typed),
-    )
-    took = Text("{value}", value=Seconds(heading.seconds)) if heading.seconds else EMPTY
+    asked = describe_request(heading.user, heading.typed, heading.request_key)
+    took = Text("{value}", value=Seconds(heading.seconds)) if heading.seconds >= 1 else EMPTY
     again = Text("taken up again after a restart") if heading.attempt > 1 else EMPTY
-    return context(say(join("dots", typed, took, again)))
+    return context(say(join("dots", asked, took, again)))
 
 
 def format_part(say: Localizer, part: Part) -> str:
@@ -222,10 +226,12 @@ def build_link_blocks(say: Localizer, verdict: Verdict, command: str) -> list[Bl
     hide what is new.
     """
     lines = [each for each in verdict.lines if verdict.forwards or not each.startswith(FORWARD)]
+    # Said once: where a button leads there, the links need no words for it.
+    told = len(lines) == len(verdict.lines) or LINKS in verdict.next
     hint = Text("first the port-forward of `{command} links`", command=escape_code(command))
     found = []
     if verdict.links:
-        after = f" ({say(hint)})" if len(lines) < len(verdict.lines) else ""
+        after = "" if told else f" ({say(hint)})"
         found.append(section(f"{format_links(say, verdict.links)}{after}"))
     if lines:
         found.append(section(format_code_lines(lines)))
@@ -233,11 +239,15 @@ def build_link_blocks(say: Localizer, verdict: Verdict, command: str) -> list[Bl
 
 
 def build_next_blocks(say: Localizer, commands: Sequence[str], command: str) -> list[Block]:
-    """Return the commands to type next, in words and as buttons; at most five."""
+    """Return the commands to go on with as buttons, at most five; in words as well where a button
+    does not show all of its command.
+    """
     whole = [f"{command} {typed}" for typed in commands[:5]]
+    buttons = build_command_buttons(whole)
+    if all(len(typed) <= LONGEST_LABEL for typed in whole):
+        return [buttons]
     listed = Listed([f"`{escape_code(typed)}`" for typed in whole], "or")
-    words = section(say(Text("👉 Next: {commands}", commands=listed)))
-    return [words, build_command_buttons(whole)]
+    return [section(say(Text("👉 Next: {commands}", commands=listed))), buttons]
 
 
 def build_command_buttons(commands: Sequence[str]) -> Block:
@@ -292,7 +302,7 @@ def render_busy(say: Localizer, title: Text, user: str, seconds: float, link: st
             "{title} is already running, started by {person} {time} ago.",
             title=escape(say(title)),
             person=mention_user(user),
-            time=Seconds(seconds),
+            time=Seconds(max(1.0, seconds)),
         )
     )
     look = say(in_context("link", "Look there."))
@@ -301,7 +311,7 @@ def render_busy(say: Localizer, title: Text, user: str, seconds: float, link: st
     text = Text(
         "{title} is already running, started {time} ago. Nothing was started.",
         title=title,
-        time=Seconds(seconds),
+        time=Seconds(max(1.0, seconds)),
     )
     blocks = (build_verdict_block("error", "", f"✋ {words}{where}"), section(say(remedy)))
     return build_message(say(text), blocks)

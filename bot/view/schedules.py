@@ -20,11 +20,11 @@ from bot.view.blocks import (
     escape_code,
     format_slack_date,
     format_warnings,
-    mention_user,
     section,
     write,
 )
 from bot.view.messages import ICONS as RUN_ICONS
+from bot.view.origins import describe_request
 from bot.when import Timing
 
 PREFIX = "mesh:schedule:"
@@ -82,11 +82,8 @@ def render_schedule(
         shown.append(
             actions(*(button(say(LABELS[verb]), f"{PREFIX}{verb}", schedule.id) for verb in verbs))
         )
-    made = Text(
-        "{person} typed `{command}`",
-        person=mention_user(schedule.user),
-        command=escape_code(f"{command} {schedule.typed}"),
-    )
+    typed = f"{command} {schedule.typed}"
+    made = describe_request(schedule.user, typed, schedule.request_key)
     lists = Text("`{command} schedule` lists all", command=escape_code(command))
     shown.append(context(say(join("dots", made, lists))))
     text = Text(

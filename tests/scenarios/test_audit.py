@@ -125,7 +125,8 @@ async def test_what_was_changed_has_an_event(tmp_path: Path) -> None:
         )
         assert about["uid"]
         assert (
-            "Slack user U0HOST typed /mesh install: done: Istio 1.30.3 is ready" in event["message"]
+            "Slack user U0HOST asked for /mesh install: done: Istio 1.30.3 is ready"
+            in event["message"]
         )
         await stage.type("/mesh install")
         await rows(bot, 2)

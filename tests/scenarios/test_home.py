@@ -64,7 +64,7 @@ async def test_a_run_needs_a_channel(tmp_path: Path) -> None:
     async with playing(tmp_path / "b", MESHBOT_SLACK__HOME_CHANNEL="C0MESH") as (stage, _):
         await opened(stage)
         await press(stage, "Run install")
-        await says(stage, "typed `/mesh install`", "Done")
+        await says(stage, "clicked `/mesh install`", "Done")
 
 
 async def test_a_form_from_the_home_tab_runs_in_the_channel(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_a_form_from_the_home_tab_runs_in_the_channel(tmp_path: Path) -> N
         assert "No rule, no fault, no traffic" in await opened(stage)
         await press(stage, "Route a user…")
         await fill(stage, await modal(stage), user="jason", version="v2")
-        await says(stage, "typed `/mesh route jason`", "Done")
+        await says(stage, "chose `/mesh route jason`", "Done")
         await until(lambda: "reviews: jason → v2" in read(stage.workspace.get_home_view("host")))
         await press(stage, "Inject a fault…")
         await fill(stage, await modal(stage), user="jason", code="503", percent="50")

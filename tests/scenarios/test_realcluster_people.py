@@ -114,7 +114,7 @@ async def test_each_role_acts_as_its_own_user(tmp_path: Path) -> None:
     ours = [event for event in events if event["reportingController"] == "meshbot"]
     assert {event["reason"] for event in ours} == {"MeshbotBookinfo"}
     assert 0 < len(ours) <= 5
-    assert all("Slack user U0ALICE typed /mesh bookinfo" in event["note"] for event in ours)
+    assert all("Slack user U0ALICE asked for /mesh bookinfo" in event["note"] for event in ours)
     assert "MeshbotBookinfo" in await kubectl(
         "describe", "deployment", "productpage-v1", "-n", ALICES
     )

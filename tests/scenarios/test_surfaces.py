@@ -25,14 +25,14 @@ async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     }
     assert stage.workspace.list_modals("host") == [view]
     await fill(stage, view, user="jason", kind="delay", seconds="1.5", percent="50")
-    said = await says(stage, "typed `/mesh fault jason delay 1.5s 50%`", "Because")
+    said = await says(stage, "chose `/mesh fault jason delay 1.5s 50%`", "Because")
     assert "Bookinfo does not run" in words(said)
     wrong = await fill(stage, view := await form(stage, "/mesh shift"), v1="50", v2="20", v3="50")
     assert (wrong.ack_payload or {})["errors"] == {
         "v3": "The shares make 120 %; together they must make 100 %."
     }
     await fill(stage, view, v1="90", v2="10", v3="0")
-    await says(stage, "typed `/mesh shift v1=90 v2=10`")
+    await says(stage, "chose `/mesh shift v1=90 v2=10`")
     assert "needs the role host" in words(await stage.type("@alice: /mesh shift -> error"))
     assert stage.workspace.list_modals("alice") == []
 
@@ -77,7 +77,7 @@ async def test_a_mention_in_a_thread_runs_there(stage: Stage) -> None:
 
 
 async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:
-    """Run ends in the tour's own message with the verdict; the next page is a press away, and only
+    """Run ends in a message of its own and in the tour's; the next page is a press away, and only
     for hosts."""
     tour = await stage.type("/mesh workshop")
     assert "step 1 of 18: Preflight" in words(tour)
@@ -85,7 +85,7 @@ async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:
     await says(stage, "needs the role host", user="alice")
     await stage.workspace.actions.click_element("host", tour, "Run")
     await until(lambda: "Done: the cluster can hold the workshop" in words(tour))
-    assert (await says(stage, "typed `/mesh preflight`")).thread_ts == tour.ts
+    assert (await says(stage, "clicked `/mesh preflight`")).thread_ts == ""
     await stage.workspace.actions.click_element("host", tour, "Next")
     await until(lambda: "step 2 of 18: Install Istio" in words(tour))
     await stage.workspace.actions.click_element("alice", tour, "Explain")
@@ -107,6 +107,6 @@ async def test_the_home_tab_has_buttons_by_role(stage: Stage) -> None:
     await stage.workspace.actions.click_view_element("host", home, "Run install")
     window = await modal(stage)
     await until(lambda: "goes on in" in read(window))
-    await says(stage, "typed `/mesh install`", "Done")
+    await says(stage, "clicked `/mesh install`", "Done")
     await until(lambda: "✅ *install*" in read(stage.workspace.get_home_view("alice")))
     assert "Run addons" in read(home)

@@ -84,7 +84,7 @@ async def test_options_are_chosen_on_the_page(stage: Stage) -> None:
     await stage.workspace.actions.click_element("host", tour, "Options…")
     form = await modal(stage)
     assert (await fill(stage, form, profile="minimal")).error == ""
-    run = await says(stage, "typed `/mesh install minimal`", "Done")
+    run = await says(stage, "chose `/mesh install minimal`", "Done")
     assert not run.thread_ts
     await until(lambda: "✅ `install minimal` by" in words(tour))
 

@@ -63,5 +63,5 @@ async def test_every_step_is_done_and_none_is_lost(stage: Stage) -> None:
             "host", tour, "End the tour" if last else "Next"
         )
     await says(stage, "this tour is ended")
-    typed = [m for m in stage.workspace.list_messages() if "typed `/mesh " in words(m)]
+    typed = [m for m in stage.workspace.list_messages() if "clicked `/mesh " in words(m)]
     assert [words(m) for m in typed if m.thread_ts not in ("", m.ts)] == []

@@ -21,6 +21,7 @@ from bot.view import messages
 from bot.view.forms import OPEN
 from bot.view.home import REFRESH
 from bot.view.lesson import TOUR
+from bot.view.origins import CLICKED
 from bot.view.welcome import REHEARSE
 
 COMMAND_BUTTON = re.compile(rf"({re.escape(messages.TYPE)}|{re.escape(OPEN)})(:[\w-]+)?")
@@ -74,7 +75,7 @@ class ButtonHandler:
             pressed.user,
             await self._find_channel(pressed),
             text,
-            pressed.key,
+            f"{CLICKED}{pressed.key}",
             pressed.thread,
             pressed.key,
             away=pressed.away,

@@ -72,7 +72,7 @@ class EventWriter:
     def _format_note(self, run: Run, state: str, summary: Text) -> str:
         """Return the Event's note, at most 1024 bytes (Kubernetes API)."""
         words = show_hidden(
-            f"Slack user {run.user} typed {self.catalog.command} {run.arguments}: "
+            f"Slack user {run.user} asked for {self.catalog.command} {run.arguments}: "
             f"{state}: {summary} (run {run.id})"
         )
         # Cut in bytes, which may leave half a character at the end.

@@ -26,7 +26,14 @@ def build_heading(catalog: Catalog, run: Run) -> Heading:
     step = catalog.get(run.step)
     title = step.title if step is not None else verbatim(run.step)
     typed = f"{catalog.command} {run.arguments}"
-    return Heading(run.id, title, run.user, typed=typed, attempt=run.attempt)
+    return Heading(
+        run.id,
+        title,
+        run.user,
+        typed=typed,
+        attempt=run.attempt,
+        request_key=run.request_key,
+    )
 
 
 @dataclass(frozen=True)

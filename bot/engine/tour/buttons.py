@@ -17,6 +17,7 @@ from bot.messages import ButtonPress, Command, Message, Origin, Posted, Reply
 from bot.steps import Caller, Role, Step, StepKind
 from bot.text import Text
 from bot.view.lesson import TOUR, render_answer, render_hint, render_notes
+from bot.view.origins import CLICKED
 from bot.view.tour import render_explanation, render_short_explanation
 
 RUN = re.compile(r"run(:\d+)?")
@@ -59,7 +60,9 @@ class TourButtons:
             raise UserError(OBSOLETE, self._hint_new())
         if RUN.fullmatch(verb) and typed:
             # In the channel and not in the tour's thread: the room sees the pods come up.
-            key = TourPosition(pressed.posted.ts, page.step).build_request_key(pressed.key)
+            key = TourPosition(pressed.posted.ts, page.step).build_request_key(
+                f"{CLICKED}{pressed.key}"
+            )
             return Command(pressed.user, pressed.channel, typed, key)
         if verb == "options":
             await self._open_options(pressed, pressed.posted, step, caller)

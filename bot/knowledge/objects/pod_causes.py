@@ -16,6 +16,12 @@ API_SERVER_AWAY = re.compile(
 """Words of istioctl that mean that the API server is away or restarting (Go's net package,
 Kubernetes 1.32 to 1.36)."""
 
+LIMITED = Text(
+    "The registry's limit for this address is used up: wait, log in to it, or use a mirror."
+)
+UNPULLED = Text(
+    "An image cannot be pulled: check its name, the network, and the registry's limits."
+)
 REMEDIES = (
     (
         "is forbidden: User",
@@ -36,16 +42,8 @@ REMEDIES = (
         "Insufficient memory",
         Text("The nodes lack memory: more of it (minikube: `--memory=16384`), or profile demo."),
     ),
-    (
-        "toomanyrequests",
-        Text(
-            "The registry's limit for this address is used up: wait, log in to it, or use a mirror."
-        ),
-    ),
-    (
-        "ImagePull",
-        Text("An image cannot be pulled: check its name, the network, and the registry's limits."),
-    ),
+    ("toomanyrequests", LIMITED),
+    ("ImagePull", UNPULLED),
     (
         "CrashLoopBackOff",
         Text("A container keeps crashing: `kubectl logs --previous` of its pod says why."),
@@ -92,4 +90,7 @@ def suggest_remedies(causes: Sequence[Text]) -> tuple[Text, ...]:
     known = dict.fromkeys(
         remedy for word, remedy in REMEDIES if any(word in str(cause) for cause in causes)
     )
+    if LIMITED in known:
+        # It says more of the same pull.
+        known.pop(UNPULLED, None)
     return tuple(known) or (Text("What is in place already stays."),)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bot.kinds import DAEMON_SET, DEPLOYMENT, EVENT, POD, Object
+from bot.knowledge.objects.quotes import quote_reason
 from bot.ports import Part, WatchCache
 from bot.text import EMPTY, Text, verbatim
 
@@ -105,7 +106,7 @@ def describe_waiting_container(pod: Object) -> str:
         if not why or why.get("reason") == "Completed":
             continue
         reason, message = why.get("reason", "waiting"), why.get("message", "")
-        words = f"{reason}: {message}" if message else reason
+        words = quote_reason(reason, message)
         if reason not in ORDINARY_REASONS:
             return words
         ordinary = ordinary or words
@@ -123,7 +124,7 @@ def find_last_warning(pod: Object, events: Sequence[Object]) -> str:
     if not about:
         return ""
     newest = max(about, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
-    return f"{newest.get('reason', '')}: {newest.get('message', '')}"
+    return quote_reason(newest.get("reason", ""), newest.get("message", ""))
 
 
 def build_part(workload: Object, pods: Iterable[Object], events: Sequence[Object] = ()) -> Part:
