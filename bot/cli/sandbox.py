@@ -18,7 +18,7 @@ import yaml
 from bot.app import run_bot
 from bot.cli.arguments import MANIFEST, exclude_slack_settings
 from bot.cli.run import create_stop_event
-from bot.cli.sandbox_consoles import start_consoles
+from bot.cli.sandbox_consoles import Consoles, find_consoles, serve_consoles
 from bot.cli.sandbox_page import (
     invite_bot,
     list_completions,
@@ -26,6 +26,7 @@ from bot.cli.sandbox_page import (
     print_addresses,
     start_workspace,
 )
+from bot.cli.sandbox_panels import PanelTarget, add_panels
 from bot.cli.sandbox_play import build_play_shell, read_script, wait_for_player
 from bot.cli.sandbox_rehearsal import ChannelRehearsal
 from bot.cli.terminal import print_line
@@ -40,20 +41,11 @@ from sandbox.dataplane.program import DataPlane
 from sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
 from sandbox.istio.errors import CtlError
 from sandbox.istio.release_directory import write_release
-from sandbox.panel import ClusterPanel
 from sandbox.programs import create_programs, create_programs_without_istiod
 from sandbox.prompt import run_prompt
+from sandbox.script import ScriptLine
 from sandbox.script_player import ScriptPlayer
 from sandbox.shell import Shell
-from sandbox.troubles import (
-    SLACK,
-    FaultControls,
-    InjectableFault,
-    build_causes,
-    build_cluster_faults,
-    build_slack_faults,
-    describe_connections,
-)
 from sandbox.workspace import InstalledApp, Workspace
 
 PLAY_SPEED = 20.0
@@ -99,31 +91,56 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         await start_workspace(workspace, 0 if lines and options.port is None else options.port)
         rehearsal = ChannelRehearsal(workspace)
         stack.push_async_callback(workspace.stop)
-        links: Mapping[str, str] = {}
-        if lines is None and (attaching or backends.cluster is not None):
-            # Behind these addresses no program has pages for a browser.
-            access = await resolve_api_access(backends, "the consoles")
-            links = await start_consoles(access, settings, page_url=workspace.url, stack=stack)
+        consoles = None
+        if lines is None:
+            access = await resolve_api_access(backends, "the page")
+            consoles = find_consoles(access, settings, stack)
+            if attaching or backends.cluster is not None:
+                # Behind these addresses no program has pages for a browser.
+                await serve_consoles(consoles, workspace.url, stack)
+        links = consoles.links if consoles else {}
         rehearsed = load_sandbox_settings(options, workspace, backends, home=home, links=links)
         # Entered last and left first: its last edits still find the workspace and the cluster.
         await stack.enter_async_context(run_bot(rehearsed, rehearsal.start))
         stack.push_async_callback(rehearsal.stop)
-        if lines is not None:
-            player = ScriptPlayer(
-                workspace,
-                out=print_line,
-                timeout=options.timeout,
-                shell=start_play_shell(options.play, backends, home, stack),
-            )
-            return 0 if await wait_for_player(player.play(lines), stop) else 1
-        workspace.side.completions = list_completions(rehearsed.slack.command)
-        await add_cluster_panel(workspace, backends, rehearsed.workshop.app_namespace, stack)
-        await invite_bot(workspace)
+        if consoles is None or lines is not None:
+            shell = start_play_shell(options.play, backends, home, stack)
+            return await play_lines(workspace, lines or [], options.timeout, shell=shell, stop=stop)
+        await open_page(workspace, consoles, rehearsed, backends=backends, stack=stack)
         print_addresses(workspace, backends.kubeconfig)
         if options.open:
             open_browser(workspace.page_url)
         await serve_until_stopped(workspace, stop)
     return 0
+
+
+async def play_lines(
+    workspace: Workspace,
+    lines: list[ScriptLine],
+    seconds: float,
+    *,
+    shell: Shell,
+    stop: asyncio.Event,
+) -> int:
+    """Play a script, each line within so many seconds; return 0 when all ended as expected."""
+    player = ScriptPlayer(workspace, out=print_line, timeout=seconds, shell=shell)
+    return 0 if await wait_for_player(player.play(lines), stop) else 1
+
+
+async def open_page(
+    workspace: Workspace,
+    consoles: Consoles,
+    settings: Settings,
+    *,
+    backends: ClusterTarget,
+    stack: AsyncExitStack,
+) -> None:
+    """Put everything on the channel's page while the stack lasts, and invite the bot."""
+    name = backends.context or "The kubeconfig's cluster"
+    target = PanelTarget(consoles.access, backends.cluster, name)
+    workspace.side.completions = list_completions(settings.slack.command)
+    await add_panels(workspace, consoles, settings.workshop, target=target, stack=stack)
+    await invite_bot(workspace)
 
 
 def read_installed_app() -> InstalledApp:
@@ -203,33 +220,6 @@ async def attach_data_plane(
     )
     stack.push_async_callback(attachment.stop)
     await attachment.start()
-
-
-async def add_cluster_panel(
-    workspace: Workspace, backends: ClusterTarget, app_namespace: str, stack: AsyncExitStack
-) -> None:
-    """Show the cluster and the troubles beside the channel, while the stack lasts."""
-    where = await resolve_api_access(backends, "the page")
-    client = HttpClient(where, "meshbot-sandbox-page")
-    stack.push_async_callback(client.close)
-    name = (
-        "Embedded cluster"
-        if backends.cluster is not None
-        else backends.context or "Cluster of the kubeconfig"
-    )
-    panel = ClusterPanel(client, workspace.side, name=name)
-    troubles = build_slack_faults(workspace)
-    causes: tuple[InjectableFault, ...] = ()
-    if backends.cluster is not None:
-        troubles += build_cluster_faults(backends.cluster, lambda: panel.pods)
-        causes = build_causes(backends.cluster, app_namespace)
-    notes = {SLACK: lambda: describe_connections(workspace)}
-    strip = FaultControls(workspace.side, troubles, notes, causes)
-    workspace.connections.listeners.append(strip.update_sidebar)
-    stack.push_async_callback(strip.stop)
-    stack.push_async_callback(panel.stop)
-    panel.add_listener(strip.update_sidebar)
-    await panel.start()
 
 
 def load_sandbox_settings(

@@ -54,6 +54,7 @@ def render_document(
         f"<title>{escape(title)} · {escape(console)}</title>"
         '<link rel="icon" href="/consoles/icon.svg">'
         '<link rel="stylesheet" href="/consoles/consoles.css">'
+        '<link rel="stylesheet" href="/consoles/graph.css">'
         '<script type="module" src="/consoles/consoles.js"></script></head><body>'
         f'<header><b class="console">{escape(console)}</b><nav aria-label="Consoles">{links}</nav>'
         f"</header>{tabs}<main><h1>{escape(title)}</h1>{note}"

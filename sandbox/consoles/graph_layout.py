@@ -51,7 +51,7 @@ class Spacing:
 
 SPACINGS: Mapping[Direction, Spacing] = {
     "right": Spacing(width=176.0, height=54.0, along=128.0, across=30.0),
-    "down": Spacing(width=96.0, height=48.0, along=62.0, across=10.0),
+    "down": Spacing(width=84.0, height=46.0, along=74.0, across=7.0, margin=10.0),
 }
 
 

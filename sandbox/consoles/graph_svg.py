@@ -16,7 +16,7 @@ LOCK = (
     '<rect x="-5" y="-1" width="10" height="8" rx="1.5"/>'
     '<path d="M-3-1v-2.4a3 3 0 0 1 6 0V-1" fill="none"/></g>'
 )
-FEW = 12
+FEW = 11
 """Characters of a name that fit into a narrow node."""
 
 
@@ -26,9 +26,9 @@ def render_graph(
     """Return the graph as an SVG element; `fresh` are ids of nodes, and of edges (see `edge_id`),
     that changed lately and stand out.
     """
-    layout = place_nodes(graph, direction)
+    layout, labels_at = place_nodes(graph, direction), _place_labels(graph)
     drawn = [
-        _render_edge(edge, layout, is_fresh=edge_id(edge) in fresh)
+        _render_edge(edge, layout, labels_at[edge_id(edge)], is_fresh=edge_id(edge) in fresh)
         for edge in sorted(graph.edges, key=lambda each: each.is_failing)
     ]
     edges = "".join(line for line, _ in drawn)
@@ -81,7 +81,7 @@ def _render_node(node: MeshNode, box: Box, *, is_fresh: bool) -> str:
         lines += f'<text class="below" x="{x:.1f}" y="{y + 13:.1f}">{escape(below)}</text>'
     about = ", ".join([node.label, node.namespace, *node.badges])
     flags = "".join(
-        f'<text class="flag" x="{box.x + box.width - 4:.1f}" y="{box.y - 4:.1f}">'
+        f'<text class="flag" x="{box.x + box.width - 4:.1f}" y="{box.y + box.height + 12:.1f}">'
         f"{escape(_shorten(node.badges, narrow=narrow))}</text>"
         if node.badges
         else ""
@@ -100,10 +100,25 @@ def _shorten(badges: Collection[str], *, narrow: bool) -> str:
     return shown[0] if shown and narrow else " · ".join(shown)
 
 
-def _render_edge(edge: MeshEdge, layout: Layout, *, is_fresh: bool) -> tuple[str, str]:
+def _place_labels(graph: MeshGraph) -> dict[str, float]:
+    """Return at which part of its curve each edge has its label: near the target, where the curves
+    of one source are apart, and where several come together one after the other.
+    """
+    incoming: dict[str, list[MeshEdge]] = {}
+    for edge in graph.edges:
+        incoming.setdefault(edge.target, []).append(edge)
+    return {
+        edge_id(edge): 0.6 if len(edges) == 1 else 0.3 + 0.3 * (number % 2)
+        for edges in incoming.values()
+        for number, edge in enumerate(edges)
+    }
+
+
+def _render_edge(edge: MeshEdge, layout: Layout, at: float, *, is_fresh: bool) -> tuple[str, str]:
     """Return the line of an edge, and its label, which lies above all lines and nodes."""
     kind = "bad" if edge.is_failing else "tcp" if edge.protocol == "tcp" else "http"
-    path, (x, y) = _draw_path(layout.boxes[edge.source], layout.boxes[edge.target], layout)
+    ends = layout.boxes[edge.source], layout.boxes[edge.target]
+    path, (x, y) = _draw_path(*ends, layout, at)
     width = 1.5 + min(3.0, log2(1 + max(edge.rate, 0.0)) / 2)
     said = f"✕ {edge.words}" if edge.is_failing else edge.words
     if layout.direction == "down":
@@ -118,9 +133,11 @@ def _render_edge(edge: MeshEdge, layout: Layout, *, is_fresh: bool) -> tuple[str
     )
 
 
-def _draw_path(source: Box, target: Box, layout: Layout) -> tuple[str, tuple[float, float]]:
-    """Return the curve from one box to another, and where its label stands: near its target, where
-    the curves of one source are apart.
+def _draw_path(
+    source: Box, target: Box, layout: Layout, at: float
+) -> tuple[str, tuple[float, float]]:
+    """Return the curve from one box to another, and the point `at` that part of it for its
+    label.
     """
     if layout.direction == "right":
         begin = (source.x + source.width, source.middle[1])
@@ -138,7 +155,6 @@ def _draw_path(source: Box, target: Box, layout: Layout) -> tuple[str, tuple[flo
         f"M{begin[0]:.1f} {begin[1]:.1f}C{first[0]:.1f} {first[1]:.1f} "
         f"{second[0]:.1f} {second[1]:.1f} {end[0]:.1f} {end[1]:.1f}"
     )
-    at = 0.6
     rest = 1 - at
     x, y = (
         rest**3 * begin[n]

@@ -70,7 +70,7 @@ def render_mark(names: Sequence[str]) -> str:
     if not names:
         return ""
     return (
-        f'<button type="button" class="hurting" data-goto="troubles">⚠ Hurting: '
+        f'<button type="button" class="hurting" data-goto="trouble">⚠ Hurting: '
         f"{escape(', '.join(names))}</button>"
     )
 

@@ -42,6 +42,8 @@ FLAGS = (
 )
 KEYS = {
     "ArrowDown": 40,
+    "ArrowLeft": 37,
+    "ArrowRight": 39,
     "ArrowUp": 38,
     "Backspace": 8,
     "Enter": 13,

@@ -21,6 +21,7 @@ async def test_causes_are_made_and_undone(sandbox: str, tab: Tab) -> None:
     await tab.media(prefers_reduced_motion="reduce")
     await tab.goto(sandbox)
     await tab.until("document.querySelectorAll('#fragment-causes .subject').length === 8")
+    await tab.click("#tab-trouble")
     assert await tab.value(SHOWN) == 0
     await tab.value("document.querySelectorAll('.subject summary')[1].focus()")
     await tab.press("Enter")
@@ -50,6 +51,7 @@ async def test_causes_are_found_by_words(sandbox: str, tab: Tab) -> None:
     the subjects."""
     await tab.goto(sandbox)
     await tab.until("document.querySelectorAll('#fragment-causes .subject').length === 8")
+    await tab.click("#tab-trouble")
     await tab.click(".search")
     await tab.type("service ratings")
     await tab.until(f"{SHOWN} > 0 && {SHOWN} < 8")

@@ -31,7 +31,7 @@ async def test_from_install_to_uninstall(sandbox: str, tab: Tab) -> None:
     await tab.sees("Install Istio — Working", "#messages article")
     await tab.sees("istiod", "#fragment-cluster .row")
     await tab.sees("Install Istio — Done", "#messages article", LONG)
-    assert await tab.value("document.querySelectorAll('#messages article').length") == 1
+    assert await tab.value("document.querySelectorAll('#messages article').length") == 2
     await tab.sees("Istio 1.", "#fragment-cluster")
     await tab.until(
         "/control plane\\s*1\\/1/.test(document.getElementById('fragment-cluster').innerText)"
@@ -56,15 +56,18 @@ async def test_with_the_keyboard_alone(sandbox: str, tab: Tab) -> None:
     await tab.press("ArrowUp")
     assert await tab.value("document.getElementById('line').value") == "/mesh whoami"
     await tab.press("F6")
-    assert await tab.value(f"{FOCUSED}.id") == "fragment-cluster"
-    await tab.press("F6", "F6", "F6")
+    assert await tab.value(f"{FOCUSED}.id") == "tab-cluster"
+    await tab.press("ArrowRight")
+    assert await tab.value(f"{FOCUSED}.id") == "tab-application"
+    assert await tab.value("document.getElementById('panel-application').checkVisibility()")
+    await tab.press("F6", "F6")
     assert await tab.value(f"{FOCUSED}.id") == "messages"
     await tab.press("F6")
     await tab.press(*["Backspace"] * len("/mesh whoami"))
     await tab.type("/mesh inject")
     await tab.press("Escape", "Enter")
     await tab.sees("Not yet", "#messages article", LONG)
-    await tab.press("F6", "F6", "F6", "F6")
+    await tab.press("F6", "F6", "F6")
     for _ in range(12):
         await tab.press("Tab")
         if await tab.value(f"{FOCUSED}.textContent.startsWith('/mesh ')"):
@@ -82,6 +85,7 @@ async def test_for_people_who_see_badly_or_not(sandbox: str, tab: Tab) -> None:
     await typed(tab, "/mesh status")
     await tab.sees("steps are in place", "#messages article", LONG)
     await typed(tab, "/mesh help")
+    await tab.click("#tab-trouble")
     await tab.click("[data-trouble=limit]")
     await tab.sees("Hurting: Answer 429", "header")
     assert await nameless(tab) == []
@@ -118,6 +122,7 @@ async def test_on_a_phone(sandbox: str, tab: Tab) -> None:
 async def test_troubles_are_made_and_undone(sandbox: str, tab: Tab) -> None:
     """Each trouble is marked while it is in force; what it breaks works again once it is undone."""
     await tab.goto(sandbox)
+    await tab.click("#tab-trouble")
     await tab.click("[data-trouble=drop]")
     await tab.sees("Hurting: Drop the socket", "header")
     await typed(tab, "/mesh help")

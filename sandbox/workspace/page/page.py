@@ -21,6 +21,7 @@ from sandbox.workspace.page.page_actions import PageActions
 from sandbox.workspace.page.renderer import PageRenderer, Viewer
 from sandbox.workspace.page.request_guard import HEADERS, RequestGuard
 from sandbox.workspace.page.sidebar import Sidebar
+from sandbox.workspace.render.marks import render_icon
 from sandbox.workspace.state import SLACKBOT
 from sandbox.workspace.user_actions import UserActions
 
@@ -53,6 +54,7 @@ class Page:
         """Add the page's routes to an application."""
         app.router.add_get("/", self._serve_document)
         app.router.add_get("/page/assets/{asset}", self._serve_asset)
+        app.router.add_get("/page/side.css", self._serve_side_styles)
         app.router.add_get("/page/events", self._stream_events)
         app.router.add_get("/page/files/{file}", self._files.serve_file)
         app.router.add_post(
@@ -77,8 +79,8 @@ class Page:
         )
         places = [channel for channel in state.channels.values() if not channel.is_im]
         channels = "".join(
-            f'<button type="button" class="place" data-channel="{escape(place.id)}"># '
-            f"{escape(place.name)}</button>"
+            f'<button type="button" class="place" data-channel="{escape(place.id)}">'
+            f"{render_icon('hash')}<span>{escape(place.name)}</span></button>"
             for place in places
         )
         text = Template(self._assets["page.html"]).substitute(
@@ -101,6 +103,12 @@ class Page:
         if kind is None or name not in self._assets:
             raise web.HTTPNotFound(text="no such asset", headers=HEADERS)
         return web.Response(text=self._assets[name], content_type=kind, headers=HEADERS)
+
+    async def _serve_side_styles(self, request: web.Request) -> web.Response:
+        """Serve the styles of what stands beside the channel."""
+        self._guard.check_origin(request)
+        styles = self._side.styles
+        return web.Response(text=styles, content_type="text/css", headers=HEADERS)
 
     async def _stream_events(self, request: web.Request) -> web.StreamResponse:
         self._guard.check_token(request)

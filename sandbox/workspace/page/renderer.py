@@ -19,7 +19,7 @@ from sandbox.workspace.mrkdwn import mrkdwn_to_html
 from sandbox.workspace.page.file_server import FileServer
 from sandbox.workspace.plain import map_display_names, render_message_lines
 from sandbox.workspace.render import render_blocks, render_text
-from sandbox.workspace.render.marks import escape_attribute
+from sandbox.workspace.render.marks import escape_attribute, render_icon
 from sandbox.workspace.render_context import RenderContext
 from sandbox.workspace.state import SLACKBOT, Message, View
 
@@ -89,10 +89,12 @@ class PageRenderer:
         when = message.created.astimezone(viewer.zone)
         badge = ' <span class="badge">APP</span>' if person.is_bot else ""
         colour = "bot" if person.is_bot else f"c{crc32(person.id.encode()) % COLOURS}"
+        # The bot has its icon there.
+        letter = "" if person.is_bot else escape(name[:1].upper())
         kind = "message ephemeral" if message.ephemeral_to else "message"
         return (
             f'<article class="{kind}" data-message="{message.ts}">'
-            f'<div class="avatar {colour}" aria-hidden="true">{escape(name[:1].upper())}</div><div '
+            f'<div class="avatar {colour}" aria-hidden="true">{letter}</div><div '
             f'class="content">'
             f'{self._render_notes(message, look)}<header><b class="who">{escape(name)}</b>{badge} '
             f'<time datetime="{when.isoformat()}" '
@@ -112,7 +114,7 @@ class PageRenderer:
 
     def _render_notes(self, message: Message, look: RenderContext) -> str:
         if message.ephemeral_to:
-            return '<p class="aside"><span aria-hidden="true">👁</span> Only visible to you</p>'
+            return f'<p class="aside">{render_icon("eye")} Only visible to you</p>'
         parent = self._core.state.messages.get((message.channel, message.thread_ts))
         if not message.is_reply or not message.broadcast or parent is None:
             return ""
@@ -171,7 +173,7 @@ class PageRenderer:
             f'id="modal-title">'
             f'{render_text(body["title"], look)}</h2><button type="button" class="icon" '
             f'data-close="all" '
-            f'aria-label="Close window"><span aria-hidden="true">✕</span></button></header>'
+            f'aria-label="Close window">{render_icon("close")}</button></header>'
             f'<div class="body">{render_blocks(body["blocks"], look)}</div><p class="wrong '
             f'general" role="alert"></p>'
             f'<div class="foot"><button type="button" class="btn" data-close="one">{close}</button>'
@@ -185,7 +187,7 @@ def _render_reply_button(message: Message) -> str:
     return (
         f'<button type="button" class="icon reply" data-thread="{message.ts}" aria-label="Reply in '
         f'thread" '
-        f'title="Reply in thread"><span aria-hidden="true">💬</span></button>'
+        f'title="Reply in thread">{render_icon("reply")}</button>'
     )
 
 
@@ -200,7 +202,7 @@ def _render_shortcut_menu(names: Iterable[str], app: str) -> str:
         return ""
     summary = (
         '<summary class="icon" aria-label="More actions" title="More actions">'
-        '<span aria-hidden="true">⋮</span></summary>'
+        f"{render_icon('more')}</summary>"
     )
     return f'<details class="overflow">{summary}<div class="menu">{entries}</div></details>'
 

@@ -36,7 +36,14 @@ class Sidebar:
         self.fragments: dict[str, str] = {}
         self.actions: dict[str, SideAction] = {}
         self.completions: tuple[Completion, ...] = ()
+        self.styles = ""
+        """A style sheet for the fragments, in the colours that the page's own names."""
         self._listeners: set[Listener] = set()
+
+    @property
+    def is_watched(self) -> bool:
+        """Tell whether a page is open."""
+        return bool(self._listeners)
 
     def put_fragment(self, name: str, html: str) -> None:
         """Show this HTML under that name, on every open page; "" removes it."""

@@ -58,3 +58,8 @@ def render_image(holder: Json, look: RenderContext) -> str:
     if not link:
         return f'<span class="picture">{shown}</span>'
     return f'<a class="picture" href="{escape(link)}" target="_blank" rel="noreferrer">{shown}</a>'
+
+
+def render_icon(name: str) -> str:
+    """Return an icon of the page's own set (`page/static/icons.svg`), which says nothing itself."""
+    return f'<svg class="i" aria-hidden="true"><use href="/page/assets/icons.svg#{name}"/></svg>'

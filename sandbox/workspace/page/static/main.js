@@ -5,6 +5,7 @@ import { composer, words } from "./composer.js";
 import { showFragment } from "./side.js";
 import { showModal } from "./modal.js";
 import { swap } from "./forms.js";
+import { currentTab } from "./tabs.js";
 
 const home = byId("home"), messages = byId("messages"), box = byId("composer");
 const places = [...document.querySelectorAll(".place")];
@@ -34,8 +35,8 @@ function go(place) {
   atHome = place.hasAttribute("data-home");
   home.hidden = !atHome;
   messages.hidden = box.hidden = atHome;
-  byId("title").textContent = page.channel === "app" ? `${page.bot} — ${place.textContent.trim().split(" ").pop()}` : place.textContent;
-  byId("line").placeholder = page.channel === "app" ? `Message ${page.bot}` : `Message ${place.textContent}`;
+  byId("title").textContent = page.channel === "app" ? `${page.bot} — ${place.textContent.trim()}` : `# ${place.textContent}`;
+  byId("line").placeholder = page.channel === "app" ? `Message ${page.bot}` : `Message #${place.textContent}`;
   if (elsewhere) { closeThread(false); connect(take); }
   if (atHome) openHome(); else byId("line").focus();
 }
@@ -71,7 +72,7 @@ theme.addEventListener("click", () => colours(document.documentElement.dataset.t
 document.addEventListener("keydown", (event) => {
   if (event.key !== "F6") return;
   event.preventDefault();
-  const parts = [places.find((each) => each.hasAttribute("aria-current")), atHome ? home : messages, byId("line"), byId("reply-line"), byId("fragment-cluster"), byId("fragment-troubles").querySelector("button")];
+  const parts = [places.find((each) => each.hasAttribute("aria-current")), atHome ? home : messages, byId("line"), byId("reply-line"), currentTab()];
   const there = parts.filter((part) => part && part.offsetParent !== null);
   const at = there.findIndex((part) => part === document.activeElement || part.contains(document.activeElement));
   there[(at + (event.shiftKey ? -1 : 1) + there.length) % there.length].focus();

@@ -2,6 +2,8 @@
 // and the commands that can be given in them.
 import { byId, fragment, post } from "./wire.js";
 import { swap } from "./forms.js";
+import { keepSwitch } from "./repeats.js";
+import { showTab, showTabs, unfold } from "./tabs.js";
 
 const side = byId("side");
 
@@ -15,9 +17,13 @@ function glow(old, fresh) {
 export function showFragment(name, html) {
   const holder = byId(`fragment-${name}`) || side;
   const old = holder.querySelector(`:scope > [data-fragment="${name}"]`);
-  if (!html) return old?.remove();
+  if (!html) { old?.remove(); return showTabs(); }
   const fresh = fragment(`<section data-fragment="${name}">${html}</section>`);
-  if (!old) return holder === side ? holder.append(fresh) : holder.replaceChildren(fresh);
+  keepSwitch(fresh);
+  if (!old) {
+    if (holder === side) holder.append(fresh); else holder.replaceChildren(fresh);
+    return showTabs();
+  }
   glow(old, fresh);
   swap(old, fresh);
   if (fresh.querySelector(".search")?.value) search(fresh);
@@ -61,16 +67,9 @@ document.addEventListener("click", async (event) => {
   if (result.error) place.scrollIntoView({ block: "nearest" });
 });
 document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-goto]")) { unfold(true); byId(event.target.closest("[data-goto]").dataset.goto)?.focus(); }
+  const way = event.target.closest("[data-goto]");
+  if (!way) return;
+  unfold(true);
+  showTab(`tab-${way.dataset.goto}`);
+  byId(`panel-${way.dataset.goto}`).focus();
 });
-
-const fold = byId("fold");
-export function unfold(open) {
-  document.body.classList.toggle("folded", !open);
-  document.body.classList.toggle("unfolded", open);
-  fold.setAttribute("aria-pressed", String(open));
-}
-const narrow = matchMedia("(max-width: 62rem)");
-unfold(!narrow.matches);
-narrow.addEventListener("change", () => unfold(!narrow.matches));
-fold.addEventListener("click", () => unfold(document.body.classList.contains("folded")));
