@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bot.kinds import Object
 from bot.knowledge.lessons.looks import Look, Proof
 from bot.knowledge.lessons.mutual_tls import is_let_in_by_node
-from bot.knowledge.lessons.outside import judge_answer, judge_silence
+from bot.knowledge.lessons.outside import ask_from_outside, judge_answer, judge_silence
 from bot.ports import HttpResponse
 from bot.text import verbatim
+from tests.knowledge.observe.stage import asking
 from tests.knowledge.test_rules import pod, snapshot
 
 PREFIX = "error trying to reach service: "
@@ -70,3 +73,33 @@ def test_a_node_s_own_connection_is_let_in_by_ambient_alone(
     assert is_let_in_by_node(snapshot(pods=pods), proof) is exempt
     refused = Proof((*proof.looks, Look(False, ())))
     assert not is_let_in_by_node(snapshot(pods=pods), refused)
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        ("healthy", False),
+        ((403, "RBAC: access denied"), True),
+        (
+            (
+                503,
+                {
+                    "kind": "Status",
+                    "apiVersion": "v1",
+                    "message": f"{PREFIX}read tcp 10.0.0.1:1->10.0.0.2:9080: read: connection reset by "
+                    "peer",
+                },
+            ),
+            True,
+        ),
+    ],
+    ids=["answered", "denied", "cut"],
+)
+async def test_the_api_server_carries_the_question(
+    tmp_path: Path, answer: object, refused: bool
+) -> None:
+    """Straight to the Service, in plain text."""
+    path = "/api/v1/namespaces/bookinfo/services/reviews:9080/health"
+    async with asking({path: answer}, tmp_path) as context:
+        met = await ask_from_outside(context, "reviews")
+    assert met.is_refused is refused
