@@ -5,7 +5,7 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
 PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
-.PHONY: help install sandbox test test-long coverage check format docs lock clean
+.PHONY: help install sandbox test test-long coverage check format docs pictures lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -43,6 +43,9 @@ format: $(STAMP) ## Format the code
 
 docs: $(STAMP) ## Write what is written from the code: the references, the README's table of commands
 	$(PY) scripts/reference.py
+
+pictures: $(STAMP) ## Take the README's pictures anew (needs Chromium, some minutes)
+	$(PY) -m scripts.screenshots
 
 lock: ## Raise every pin to the newest version that fits, with hashes; one alone: scripts/lock PACKAGE
 	scripts/lock

@@ -49,9 +49,11 @@ class Spacing:
     margin: float = 16.0
 
 
+FLAGS = 12.0
+"""Room below the lowest node for the words that stand under it."""
 SPACINGS: Mapping[Direction, Spacing] = {
     "right": Spacing(width=176.0, height=54.0, along=128.0, across=30.0),
-    "down": Spacing(width=84.0, height=46.0, along=74.0, across=7.0, margin=10.0),
+    "down": Spacing(width=86.0, height=46.0, along=74.0, across=7.0, margin=10.0),
 }
 
 
@@ -84,6 +86,7 @@ def place_nodes(graph: MeshGraph, direction: Direction) -> Layout:
     length = len(layers) * (deep + spacing.along) - spacing.along + 2 * spacing.margin
     breadth = widest + 2 * spacing.margin
     width, height = (length, breadth) if direction == "right" else (breadth, length)
+    height += FLAGS
     return Layout(boxes, max(width, deep), max(height, side), direction)
 
 

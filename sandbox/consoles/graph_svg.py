@@ -123,7 +123,11 @@ def _render_edge(edge: MeshEdge, layout: Layout, at: float, *, is_fresh: bool) -
     said = f"✕ {edge.words}" if edge.is_failing else edge.words
     if layout.direction == "down":
         said = said.split(",")[0] if not edge.is_failing else f"✕ {edge.errors:.0f} %"
-    lock = LOCK.format(x=x - len(said) * 3.3 - 9, y=y - 6) if edge.mtls else ""
+    lock = (
+        LOCK.format(x=x - len(said) * (3.8 if edge.is_failing else 3.3) - 9, y=y - 6)
+        if edge.mtls
+        else ""
+    )
     fresh = " fresh" if is_fresh else ""
     return (
         f'<g class="edge {kind}{fresh}"><title>{escape(edge.words)}</title>'
