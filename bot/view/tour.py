@@ -341,7 +341,7 @@ def render_tour_end(
             for n, (value, name) in enumerate(VALUE_NAMES.items())
         ]
         asked = Text(
-            "*How was it?* One press, only counted; *My recap* is what you take home. "
+            "*How was it?* One press, the report counts it; *My recap* is what you take home. "
             "Hosts: `{command} report`.",
             command=command,
         )

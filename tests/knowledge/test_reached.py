@@ -12,7 +12,12 @@ from bot.knowledge.workshop.progress import (
     describe_row,
     list_waiting_steps,
 )
-from bot.knowledge.workshop.reached import find_beginning, find_oldest_moment, takes_back
+from bot.knowledge.workshop.reached import (
+    find_beginning,
+    find_oldest_moment,
+    name_reached,
+    takes_back,
+)
 from bot.records import DoneRun
 from bot.text import Text
 
@@ -36,6 +41,23 @@ def row(step: str, **more: Any) -> StepStatus:
 def test_a_run_that_ends_something_does_not_reach_it(options: dict[str, Any], back: bool) -> None:
     """`fault off`, `expose off` and `traffic stop` are no proof that there ever was one."""
     assert takes_back(DoneRun("any", options, 0.0)) is back
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "name"),
+    [
+        ("fault", {"user": "jason"}, "fault"),
+        ("fault", {"user": "off"}, "unfault"),
+        ("unfault", {}, "unfault"),
+        ("route", {"user": "off"}, ""),
+        ("traffic", {"action": "stop"}, ""),
+    ],
+)
+def test_a_fault_that_was_ended_by_its_own_word_is_ended(
+    step: str, options: dict[str, Any], name: str
+) -> None:
+    """`fault off` does what the page of `unfault` is about; other endings are no page's."""
+    assert name_reached(DoneRun(step, options, 0.0)) == name
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ class TourButtons:
         assert tour is not None  # or there would be no tour
         self.policy.check_step(tour, caller, pressed.channel, what=tour.title)
         self.policy.require_role(Role.HOST, caller, what=step.title)
-        if await self.tour.messages.find_current(posted.channel) is None:
+        if await self.tour.messages.find_at(posted) is None:
             raise UserError(ENDED, self._hint_new())
         if verb == "end":
             asked = Command(pressed.user, pressed.channel, STEP, pressed.key)

@@ -1,10 +1,10 @@
 """The messages of tours: where they are, which page each shows, and when it is shown again.
 
-Slack does not tell what people see on their screens. The bot knows what it posted itself, so a
-tour's message is taken to have left the screen when several messages of the bot's stand below it:
-each run's is about a third of a screen high. It is then posted anew below them when a run has ended
-and everybody looks there, and the old one is folded to a line. Turning a page never moves it, for
-who turns it has it before them.
+Slack does not tell what people see on their screens, but the bot knows what it posted itself. The
+message of a run is half a screen high, and more than one on a phone: what stands above it has left
+the screen. So when a run has ended, and everybody looks there, the tour's message is posted anew
+below it, and the old one is folded to a line. Turning a page never moves it, for who turns it has
+it before them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from bot.text import Text
 
 STEP = "workshop"
 """The step whose runs are the tours."""
-MOST_BELOW = 2
-"""Messages of the bot's that may stand below a tour's before it is posted anew."""
+MOST_BELOW = 0
+"""Messages of the bot's that may stand below a tour's when a run has ended."""
 GOES_ON = Text("the tour goes on further down.")
 
 
@@ -43,9 +43,22 @@ class TourMessages:
     _moving: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def find_current(self, channel: str) -> TourSession | None:
-        """Return the tour in a channel, None when it was ended."""
+        """Return the tour in a channel, None when it was ended, or is not posted yet."""
+        run = await self._find_run(channel)
+        return read_session(run, run.posted) if run is not None and run.posted else None
+
+    async def find_at(self, posted: Posted) -> TourSession | None:
+        """Return the tour of a message that people see, None when it was ended.
+
+        Its address may not be in the ledger yet.
+        """
+        run = await self._find_run(posted.channel)
+        return read_session(run, posted) if run is not None else None
+
+    async def _find_run(self, channel: str) -> Run | None:
+        """Return the run that keeps the tour of a channel, None when it was ended."""
         run = await self.pages.ledger.run_queries.find_last_run(STEP, channel)
-        return read_session(run) if run is not None and run.arguments == STEP else None
+        return run if run is not None and run.arguments == STEP else None
 
     def get_page(self, posted: Posted) -> TourPage | None:
         """Return the page that a message shows, None when this process has not shown it."""
@@ -96,7 +109,7 @@ class TourMessages:
         """Show a page, unless it was turned again while this one was read."""
         self._shown[posted] = page.step
         turn = self._turns[posted] = self._turns.get(posted, 0) + 1
-        session = await self.find_current(posted.channel)
+        session = await self.find_at(posted)
         if session is None:  # it was ended meanwhile
             return
         message = await self.pages.render_page(
@@ -126,7 +139,7 @@ class TourMessages:
             page = self.get_page(session.posted) or self.pages.find_page(step)
             if page is None:
                 return
-            if may_move and await self._count_below(session.posted) >= MOST_BELOW:
+            if may_move and await self._count_below(session.posted) > MOST_BELOW:
                 await self._move_down(session, news, page)
                 return
         await self.show_page(session.posted, page)

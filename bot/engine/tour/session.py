@@ -33,9 +33,7 @@ def build_options(planned: int, begun: float) -> dict[str, Any]:
     return {PLANNED: planned, BEGUN: begun}
 
 
-def read_session(run: Run) -> TourSession | None:
-    """Return the tour that a run keeps, None while its message is not posted."""
-    if run.posted is None:
-        return None
+def read_session(run: Run, posted: Posted) -> TourSession:
+    """Return the tour that a run keeps, in that message."""
     begun = float(run.options.get(BEGUN) or run.created_at.timestamp())
-    return TourSession(run.user, run.posted, int(run.options.get(PLANNED) or 0), begun)
+    return TourSession(run.user, posted, int(run.options.get(PLANNED) or 0), begun)

@@ -16,8 +16,12 @@ from bot.steps import Context, Scope
 
 BEGINS, ENDS = "install", "uninstall"
 """An installation after the mesh was taken away begins another workshop."""
+CHECKS = "preflight"
+"""What is asked before an installation, and belongs to it."""
 ENDINGS = ("off", "stop")
 """Words by which a step takes back what it made."""
+TAKEN_BACK_BY = {"fault": "unfault"}
+"""Steps that do the same as another one with `off`."""
 DAY = 86400.0
 """Seconds before the mesh in which its workshop may have begun, with `preflight`."""
 ANSWERED = "traces"
@@ -38,17 +42,22 @@ async def list_reached_steps(context: Context, mesh: Iterable[Object]) -> frozen
     begun = max(find_beginning(runs), find_oldest_moment(mesh) - DAY)
     own = {step.id for step in context.steps if step.scope is Scope.APPLICATION}
     here = context.workshop.app_namespace
+    removed = max((run.at for run in runs if run.step == ENDS and run.at < begun), default=0.0)
     found = {
-        run.step
+        name_reached(run)
         for run in runs
-        if run.at >= begun
-        and not takes_back(run)
+        if run.at >= (max(removed, begun - DAY) if run.step == CHECKS else begun)
         and (run.step not in own or get_namespace(context, run) == here)
-    }
+    } - {""}
     answered = (row for row in seen if row.outcome == "done" and row.namespace in ("", here))
     if any(row.at.timestamp() >= begun for row in answered):
         found.add(ANSWERED)
     return frozenset(found)
+
+
+def name_reached(run: DoneRun) -> str:
+    """Return the step that a run did; one that took back what it had made did another, or none."""
+    return TAKEN_BACK_BY.get(run.step, "") if takes_back(run) else run.step
 
 
 def find_oldest_moment(objects: Iterable[Object]) -> float:

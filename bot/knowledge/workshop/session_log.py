@@ -100,8 +100,8 @@ def describe_count(log: SessionLog) -> Text:
     """Return how many commands were run, by how many people."""
     people = len({entry.user for entry in log.entries})
     return counted(
-        "{n} step was run, {people} asked for something",
-        "{n} steps were run, {people} asked for something",
+        "{n} step was run; commands from {people}",
+        "{n} steps were run; commands from {people}",
         n=len(log.steps),
         people=counted("{n} person", "{n} people", n=people),
     )
