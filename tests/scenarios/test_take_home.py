@@ -91,3 +91,21 @@ async def test_a_report_is_two_files_in_the_thread(stage: Stage) -> None:
     assert "<script" not in html
     assert not re.search(r"(src|href)=[\"'](?!data:)", html)
     assert "default-src 'none'" in html
+
+
+async def test_what_slack_does_not_take_is_said(stage: Stage) -> None:
+    """A workspace without file uploads is told so in the thread; where names are not to be had, the
+    files have ids."""
+    await stage.type("/mesh install")
+    faults = stage.workspace.faults
+    refused = faults.refuse_method(
+        "files.getUploadURLExternal", "file_uploads_disabled", times=None
+    )
+    report = await stage.type("/mesh report")
+    said = await says(stage, "could not be uploaded", "file_uploads_disabled")
+    assert said.thread_ts == report.ts
+    faults.remove_fault(refused)
+    faults.refuse_method("users.info", "missing_scope", times=None)
+    await stage.type("/mesh report")
+    await until(lambda: find_file(stage, ".html"))
+    assert stage.workspace.get_user("host").id in find_file(stage, ".md")
