@@ -27,6 +27,8 @@ HOP_BY_HOP = {
 }
 CREATED = 201
 FORBIDDEN = 403
+STATUS = b'"kind":"Status"'
+"""In what the API server answers itself; what a Service behind it refuses is no missing right."""
 
 
 class Recorder:
@@ -72,7 +74,11 @@ class Recorder:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
-            self._note(request, answer.status, answer.content_type)
+            self._note(request, answer.status)
+            ask = str(asked(request.method, request.raw_path))
+            if answer.status == FORBIDDEN:
+                own = "services/proxy" not in ask or STATUS in await answer.read()
+                self.refused.update([ask] if own else [])
             kept = [
                 (name, value)
                 for name, value in answer.headers.items()
@@ -81,21 +87,20 @@ class Recorder:
             response = web.StreamResponse(status=answer.status, headers=kept)
             with suppress(ConnectionError):  # whoever asked has heard enough: the end of a watch
                 await response.prepare(request)
+                if answer.status == FORBIDDEN:
+                    await response.write(await answer.read())
                 async for chunk in answer.content.iter_any():
                     await response.write(chunk)
                 await response.write_eof()
             return response
 
-    def _note(self, request: web.Request, status: int, content_type: str) -> None:
+    def _note(self, request: web.Request, status: int) -> None:
         ask = asked(request.method, request.raw_path)
         self.asks[ask] += 1
         if (
             request.method == "PATCH" and status == CREATED
         ):  # an apply that makes the object needs both verbs
             self.asks[ask._replace(verb="create")] += 1
-        # The API server refuses in JSON; a proxy of the mesh, behind it, in plain text.
-        if status == FORBIDDEN and content_type != "text/plain":
-            self.refused[str(ask)] += 1
 
 
 async def self_signed(folder: Path) -> tuple[Path, Path]:
