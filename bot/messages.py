@@ -14,15 +14,22 @@ WAITS = "~"
 class Message:
     """Content to show: Block Kit blocks, and `text` that states the outcome.
 
-    Slack shows `text` in notifications, and screen readers read it.
+    Slack shows `text` in notifications, and screen readers read it. `details` are blocks that
+    stand in no channel: a button of the message opens them in a modal, and the outbox keeps them.
     """
 
     text: str
     blocks: tuple[dict[str, Any], ...] = ()
+    details: tuple[dict[str, Any], ...] = ()
 
     def to_payload(self) -> dict[str, Any]:
         """Return the message as chat.postMessage, chat.update and a response_url take it."""
         return {"text": self.text, "blocks": list(self.blocks)}
+
+    def to_kept(self) -> dict[str, Any]:
+        """Return the message as the outbox keeps it: with its details."""
+        kept = self.to_payload()
+        return {**kept, "details": list(self.details)} if self.details else kept
 
 
 class Posted(NamedTuple):

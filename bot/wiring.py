@@ -23,6 +23,7 @@ from bot.engine.commands.button_handler import ButtonHandler
 from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.commands.error_replies import ErrorReplies
 from bot.engine.comparisons import LateComparisons
+from bot.engine.details import DetailsWindow
 from bot.engine.documents import DocumentPoster
 from bot.engine.forms.forms import Forms
 from bot.engine.home.channel import HomeChannel
@@ -279,5 +280,8 @@ def build_button_handler(
             confirmations=runs.confirmations,
             executor=runs.executor,
             audit=runs.audit,
+        ),
+        details=DetailsWindow(
+            inputs.backends.ledger.outbox, inputs.slack.responder.views, inputs.slack.say
         ),
     )

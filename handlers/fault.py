@@ -77,7 +77,7 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
     )
     via = str(observed.seen[0].via) if observed.seen else ""
     ratings = await fault_proof.check_ratings_reachable(context, via)
-    evidence = (*done.list_evidence(observed), *observed.lines, ratings.words)
+    evidence = (*observed.lines, ratings.words, *done.list_evidence(observed))
     notes = (*faults.explain_fault(path, user), *delayed.notes)
     links, lines = await enforce.link_to_rules(context, objects, "ratings")
     if not observed.holds or not ratings.holds:

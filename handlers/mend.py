@@ -36,7 +36,7 @@ async def run(context: Context, options: Options) -> Verdict:
     )
     kiali = await broken_route.wait_for_kiali_check(context, shows=False)
     missed = Text("subsets that were missing: {names}", names=Listed(subsets, "comma"))
-    evidence = (missed, done, *observed.lines, kiali.words)
+    evidence = (*observed.lines, kiali.words, done, missed)
     links, lines = await enforce.link_to_rules(
         context, [now.virtual_services[broken_route.SERVICE]]
     )

@@ -68,7 +68,7 @@ async def run(context: Context, options: RouteOptions) -> Verdict:
         expect_version(choose_other_user(user), "v1"),
         expect_version(NOBODY, "v1"),
     )
-    evidence = (*done.list_evidence(observed), *observed.lines)
+    evidence = (*observed.lines, *done.list_evidence(observed))
     links, lines = await enforce.link_to_rules(context, objects)
     if not observed.holds:
         return Verdict(

@@ -75,9 +75,9 @@ async def run(context: Context, options: ShiftOptions) -> Verdict:
     users = (expect_version(user, version) for user, version in kept.users)
     observed = await wait_for_expectations(context, expected, *users)
     evidence = (
-        *done.list_evidence(observed),
         *(() if observed.trouble else shares.describe_shares(weights, observed.seen[0])),
         *observed.lines,
+        *done.list_evidence(observed),
     )
     links, lines = await enforce.link_to_rules(context, objects)
     if not observed.holds:

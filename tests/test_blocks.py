@@ -16,6 +16,7 @@ from bot.slackrules import check_message, check_view
 from bot.steps import Caller, Link, Plan, Question, Role, State, Verdict, mark_person
 from bot.text import Seconds, Text, verbatim
 from bot.view import blocks, denials, messages, schedules
+from bot.view.folding import DETAILS
 from bot.view.forms import build_input_blocks
 from bot.view.messages import Heading, RunProgress
 
@@ -308,16 +309,19 @@ def test_a_plan_shows_every_line_that_fits_and_counts_the_rest() -> None:
         assert check_message(message.to_payload()) == []
 
 
-def test_details_are_shown_whole_in_as_many_messages_as_they_need() -> None:
-    """Every line is there once, and the question says where they are."""
-    say = Localizer()
+def test_a_plans_changes_are_shown_whole_behind_details() -> None:
+    """The question says what is lost, and its button opens each change of an object."""
+    say = ENGLISH
     details = tuple(verbatim(f"line {n} " + "x" * 300) for n in range(50))
     plan = Plan(Text("so"), (Text("a"),), details=details)
+    assert check_message(messages.render_question(say, HEADING, plan, 5).to_payload()) == []
     question = messages.render_question(say, HEADING, plan, 5)
-    assert any("in this message's thread" in str(block) for block in question.blocks)
-    found = messages.render_details(say, HEADING, details)
-    said = "\n".join(str(block) for message in found for block in message.blocks)
+    assert DETAILS in str(question.blocks)
+    assert "line 1 x" not in str(question.blocks)
+    said = str(question.details)
     assert [said.count(f"line {n} x") for n in range(50)] == [1] * 50
-    assert len(found) > 1
-    for message in found:
-        assert check_message(message.to_payload()) == []
+    title = {"type": "plain_text", "text": "Details"}
+    assert check_view({"type": "modal", "title": title, "blocks": [*question.details]}) == []
+    alone = messages.render_question(say, HEADING, Plan(Text("so"), (Text("a"),)), 5)
+    assert DETAILS not in str(alone.blocks)
+    assert alone.details == ()

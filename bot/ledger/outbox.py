@@ -65,7 +65,7 @@ class SqlOutbox:
                 "thread": place.thread,
                 "broadcast": place.broadcast,
             },
-            **{"owner": self._owner, "wanted": message.to_payload(), "version": 1, "shown": 0},
+            **{"owner": self._owner, "wanted": message.to_kept(), "version": 1, "shown": 0},
             **{"created_at": self._utc_now(), "updated_at": self._utc_now()},
         }
         for _ in range(TRIES):
@@ -196,7 +196,7 @@ def build_message_update(where: ColumnElement[bool], message: Message, now: date
     One that was refused before is tried anew.
     """
     values = {
-        "wanted": message.to_payload(),
+        "wanted": message.to_kept(),
         "version": messages.c.version + 1,
         "refused": None,
         "updated_at": now,
@@ -235,7 +235,11 @@ def _build_outbox_entry(row: RowMapping) -> OutboxEntry:
         number=row["number"],
         channel=row["channel"],
         place=Place(row["thread"], bool(row["broadcast"]), row["key"] or ""),
-        message=Message(row["wanted"]["text"], tuple(row["wanted"]["blocks"])),
+        message=Message(
+            row["wanted"]["text"],
+            tuple(row["wanted"]["blocks"]),
+            tuple(row["wanted"].get("details", ())),
+        ),
         version=row["version"],
         shown=row["shown"],
         ts=row["ts"] or "",

@@ -32,13 +32,13 @@ ROOM_FOR_LINES = 6000
 PERSON = re.compile("{}([UW][A-Z0-9]+){}".format(*PERSON_MARKS))
 
 
-def build_message(text: str, blocks: Sequence[Block]) -> Message:
-    """Return a message with these blocks and with `text` escaped.
+def build_message(text: str, blocks: Sequence[Block], details: Sequence[Block] = ()) -> Message:
+    """Return a message with these blocks and details, and with `text` escaped.
 
     Slack reads marks in `text` too; people marked in it become mentions there as well, for a
     notification shows their names.
     """
-    return Message(text=mention_people(escape(text)), blocks=tuple(blocks))
+    return Message(mention_people(escape(text)), tuple(blocks), tuple(details))
 
 
 def section(text: str, **more: Any) -> Block:

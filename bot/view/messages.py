@@ -8,12 +8,12 @@ understanding the words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.language.localizer import Localizer
 from bot.messages import Message
 from bot.ports import Part
-from bot.slackrules import escape, truncate
+from bot.slackrules import escape
 from bot.steps import Plan, State, Verdict
 from bot.text import EMPTY, Listed, Seconds, Text, in_context, join
 from bot.view.blocks import (
@@ -33,8 +33,13 @@ from bot.view.blocks import (
     mention_channel,
     mention_user,
     section,
-    split_lines,
     write,
+)
+from bot.view.folding import (
+    build_change_blocks,
+    build_details_button,
+    format_parts,
+    shorten_verdict,
 )
 from bot.view.origins import describe_request
 
@@ -64,10 +69,7 @@ STATE_NAMES = {
 STARTING = Text("starting")
 ONLY_HOSTS = Text("Only a host can confirm.")
 NOTHING_CHANGED = Text("Nothing was changed.")
-SEE_DETAILS = Text("Each change of an object is listed in this message's thread.")
 
-LONGEST_NOTE = 300
-"""Characters of a pod's own words in the line of a part."""
 TYPE = "mesh:type"
 """action_id of a button that types its value, a whole command, for whoever presses it."""
 LINKS = "links"
@@ -116,23 +118,13 @@ def build_run_footer(say: Localizer, heading: Heading) -> Block:
     return context(say(join("dots", asked, took, again)))
 
 
-def format_part(say: Localizer, part: Part) -> str:
-    """Return one part of a run as a line: `⏳ istiod 0/1 — ImagePullBackOff: …`."""
-    icon = "✅" if part.done else "⏳"
-    count = f" {part.ready}/{part.wanted}" if part.wanted else ""
-    lags = part.note and not part.done
-    note = f" — {escape(truncate(say(part.note), LONGEST_NOTE))}" if lags else ""
-    return f"{icon} `{escape_code(say(part.name))}`{count}{note}"
-
-
 def render_running(say: Localizer, heading: Heading, doing: RunProgress) -> Message:
     """Return the message of a run in progress."""
     words = doing.text or STARTING
     headline = format_headline(say, "running", heading, words)
     blocks = [build_verdict_block("running", heading.run, headline)]
     if doing.parts:
-        lines = [format_part(say, part) for part in doing.parts[:MOST_LINES]]
-        blocks.append(section("\n".join(lines)))
+        blocks.append(section("\n".join(format_parts(say, doing.parts))))
     blocks.append(build_run_footer(say, heading))
     text = f"{say(heading.title)}: {say(words)}"
     if doing.parts:
@@ -159,39 +151,45 @@ def render_question(
     blocks += map(section, format_bullet_texts(say, plan.items))
     if plan.warnings:
         blocks.append(section(format_warnings(say, plan.warnings[:MOST_LINES])))
-    if plan.details:
-        blocks.append(context(say(SEE_DETAILS)))
     confirm = button(say(plan.confirm), CONFIRM, heading.run, style="danger")
     cancel = button(say(in_context("button", "Cancel")), CANCEL, heading.run)
-    blocks.append(actions(confirm, cancel))
+    details = build_change_blocks(say, heading.title, plan.details) if plan.details else []
+    more = [build_details_button(say, heading.run)] if details else []
+    blocks.append(actions(confirm, cancel, *more))
     expiry = Text("This expires in {time}.", time=Seconds(minutes * 60))
     blocks.append(context(write(say, join("sentences", who, expiry))))
     blocks.append(build_run_footer(say, heading))
     text = Text("{title}: please confirm. {plan}", title=heading.title, plan=plan.summary)
-    return build_message(say(text), blocks)
-
-
-def render_details(say: Localizer, heading: Heading, details: Sequence[Text]) -> list[Message]:
-    """Return the details of a plan, in as many messages as they need."""
-    title = say(Text("{title}: each change of an object", title=heading.title))
-    head = section(f"*{escape(title)}*")
-    return [
-        build_message(title, [head, *map(section, format_bullet_texts(say, part))])
-        for part in split_lines(say, details)
-    ]
+    return build_message(say(text), blocks, details)
 
 
 def render_verdict(say: Localizer, heading: Heading, verdict: Verdict, *, command: str) -> Message:
-    """Return the message of a run that ended with a verdict."""
+    """Return the message of a run that ended with a verdict; what does not fit into a few lines
+    is in its details.
+    """
     state = verdict.state.value
     headline = format_headline(say, state, heading, verdict.summary)
+    shown, details = shorten_verdict(verdict), list[Block]()
     blocks = [
         build_verdict_block(state, heading.run, headline),
-        *build_verdict_details(say, verdict, command),
-        build_run_footer(say, heading),
+        *build_verdict_details(say, shown, command),
     ]
+    if shown != verdict:
+        whole = build_verdict_details(say, replace(verdict, next=()), command)
+        details = [section(headline), *whole]
+        add_button(blocks, build_details_button(say, heading.run))
+    blocks.append(build_run_footer(say, heading))
     why = Text("Because: {why}", why=verdict.because) if verdict.because else EMPTY
-    return build_message(format_outcome(say, state, heading, verdict.summary, why), blocks)
+    said = format_outcome(say, state, heading, verdict.summary, why)
+    return build_message(said, blocks, details)
+
+
+def add_button(blocks: list[Block], element: Block) -> None:
+    """Add a button to the last block where that holds buttons, else in a block of its own."""
+    if blocks[-1]["type"] == "actions":
+        blocks[-1] = actions(*blocks[-1]["elements"], element)
+    else:
+        blocks.append(actions(element))
 
 
 def format_outcome(

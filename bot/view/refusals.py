@@ -63,7 +63,8 @@ def render_undelivered_message(
     later = Text("I keep it, and show it there when messages can be posted there again.")
     question = Text("Nobody can confirm it there now; without that nothing is changed.")
     words = say(join("sentences", not_shown, later if kept else EMPTY, question if asks else EMPTY))
-    shown = [block for block in message.blocks if block.get("type") not in NO_BUTTONS]
+    there = (*message.blocks, *message.details)
+    shown = [block for block in there if block.get("type") not in NO_BUTTONS]
     # What names a state would be read as the answer to something typed here.
     plain = [{key: value for key, value in block.items() if key != "block_id"} for block in shown]
     return Message(f"{words}\n{message.text}", (section(f"📪 {words}"), *plain))

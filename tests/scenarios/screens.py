@@ -52,15 +52,19 @@ async def fill(
 
 
 async def says(stage: Stage, *texts: str, user: str = "host") -> Message:
-    """The newest message of the bot's in which all of these stand, as soon as this person sees one."""
-
-    def found() -> Message | None:
+    """The newest message of the bot's in which all of these stand, as soon as this person sees one;
+    in it or in its details."""
+    for _ in range(3000):
         mine = [
             m for m in stage.workspace.list_messages(user=user) if m.user == stage.workspace.bot.id
         ]
-        return next((m for m in reversed(mine) if all(text in words(m) for text in texts)), None)
-
-    return await until(found)
+        for message in reversed(mine):
+            if texts[0] in words(message):
+                await stage.unfold(message, user)
+            if all(text in words(message) for text in texts):
+                return message
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"nobody said {texts}")
 
 
 def read(view: View | None) -> str:

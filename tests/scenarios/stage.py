@@ -27,6 +27,18 @@ SPEED = 100.0
 ISTIO = "1.30.3"
 
 
+DETAILS = "mesh:details"
+"""action_id of the button that opens what a message leaves out."""
+UNFOLDED: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
+"""What the details of messages showed, by ts and time of the last edit."""
+
+
+def has_details(message: Message) -> bool:
+    """Whether a message has more to show."""
+    rows = [block.get("elements", []) for block in message.blocks if block["type"] == "actions"]
+    return any(element.get("action_id") == DETAILS for row in rows for element in row)
+
+
 @dataclass
 class Stage:
     """Everything of one dialogue; `said` collects the transcript."""
@@ -55,7 +67,24 @@ class Stage:
         ).play_line(parsed)
         assert not fault, f"{line}: {fault}\n" + "\n".join(self.said)
         fresh = [m for m in self._told(parsed.user) if m.ts not in before]
-        return ([m for m in fresh if m.ephemeral_to] or fresh or [self.newest(parsed.user)])[-1]
+        found = ([m for m in fresh if m.ephemeral_to] or fresh or [self.newest(parsed.user)])[-1]
+        await self.unfold(found, parsed.user)
+        return found
+
+    async def unfold(self, message: Message, user: str = "host") -> None:
+        """Press the message's Details, if it has them, and keep what they show for `words`."""
+        if not has_details(message) or (message.ts, message.edited_ts) in UNFOLDED:
+            return
+        before = {view.id for view in self.workspace.list_modals(user)}
+        await self.workspace.actions.click_element(user, message, DETAILS)
+        for _ in range(3000):
+            fresh = [v for v in self.workspace.list_modals(user) if v.id not in before]
+            if fresh:
+                UNFOLDED[message.ts, message.edited_ts] = fresh[-1].body["blocks"]
+                await self.workspace.actions.close_view(user, fresh[-1])
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("the details did not open")
 
     def newest(self, user: str = "host") -> Message:
         """The bot's message that changed last, as that person sees it."""
@@ -73,7 +102,8 @@ class Stage:
 
 
 def words(shown: Message | list[dict[str, Any]]) -> str:
-    """Everything that a person reads in a message, or in the blocks of a view."""
+    """Everything that a person reads in a message, with its details where they were opened, or in
+    the blocks of a view."""
     texts: list[str] = []
 
     def collect(value: Any) -> None:
@@ -87,6 +117,8 @@ def words(shown: Message | list[dict[str, Any]]) -> str:
                 collect(each)
 
     collect(shown.blocks if isinstance(shown, Message) else shown)
+    if isinstance(shown, Message) and has_details(shown):
+        collect(UNFOLDED.get((shown.ts, shown.edited_ts), []))
     return re.sub(
         r"&lt;|&gt;|&amp;",
         lambda m: {"&lt;": "<", "&gt;": ">", "&amp;": "&"}[m[0]],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.catalog import Catalog
 from bot.engine.access.callers import CallerResolver
 from bot.engine.button_commands import is_schedule_action
 from bot.engine.commands.command_handler import CommandHandler
+from bot.engine.details import DetailsWindow
 from bot.engine.home.tabs import HomeTabs
 from bot.engine.runs.confirmation_buttons import ConfirmationButtons
 from bot.engine.tour.buttons import TourButtons
@@ -18,6 +20,7 @@ from bot.language import Localizer
 from bot.messages import ButtonPress, Command, Reply
 from bot.text import Text
 from bot.view import messages
+from bot.view.folding import DETAILS
 from bot.view.forms import OPEN
 from bot.view.home import REFRESH
 from bot.view.lesson import TOUR
@@ -45,28 +48,41 @@ class ButtonHandler:
     tour_buttons: TourButtons
     welcome: Welcome
     confirmation_buttons: ConfirmationButtons
+    details: DetailsWindow
 
     async def handle_button(self, pressed: ButtonPress, reply: Reply) -> None:
         """Carry out what a button is for. Raises MeshbotError that says why it was not."""
-        if pressed.action == REFRESH:
-            await self.home_tabs.show_tab(pressed.user)
+        if (handle := self._find_handler(pressed.action)) is not None:
+            await handle(pressed)
         elif pressed.action.startswith(TOUR):
             caller = await self.callers.resolve_caller(pressed.user)
             asked = await self.tour_buttons.handle_button(pressed, caller, reply)
             if asked is not None:
                 await self.commands.handle_command(asked, reply)
                 await self.tour_buttons.refresh_after_answer(pressed)
-        elif pressed.action == REHEARSE:
-            caller = await self.callers.resolve_caller(pressed.user)
-            await self.welcome.start_rehearsal(pressed, caller)
         elif is_schedule_action(pressed.action):
             await self.commands.schedule_commands.handle_button(pressed)
         elif COMMAND_BUTTON.fullmatch(pressed.action):
             await self._handle_command_button(pressed, reply)
-        elif pressed.action in (messages.CONFIRM, messages.CANCEL):
-            await self.confirmation_buttons.handle_button(pressed)
         else:
             raise UserError(*UNKNOWN)
+
+    def _find_handler(self, action: str) -> Callable[[ButtonPress], Awaitable[None]] | None:
+        """Return what handles the button of that very action_id."""
+        return {
+            REFRESH: self._refresh_home,
+            REHEARSE: self._start_rehearsal,
+            DETAILS: self.details.open,
+            messages.CONFIRM: self.confirmation_buttons.handle_button,
+            messages.CANCEL: self.confirmation_buttons.handle_button,
+        }.get(action)
+
+    async def _refresh_home(self, pressed: ButtonPress) -> None:
+        await self.home_tabs.show_tab(pressed.user)
+
+    async def _start_rehearsal(self, pressed: ButtonPress) -> None:
+        caller = await self.callers.resolve_caller(pressed.user)
+        await self.welcome.start_rehearsal(pressed, caller)
 
     async def _handle_command_button(self, pressed: ButtonPress, reply: Reply) -> None:
         """Carry out the command in a button's value, or open the form of the step it names."""

@@ -57,9 +57,7 @@ class Confirmations:
             owner=self.ledger.replicas.owner,
         ):
             self.messages.notify(replace(run, state=RunState.ASKS))
-            posted = await self.messages.show_end(run, progress, message)
-            if posted is not None and plan.details:
-                await self.messages.post_details(run, progress, posted, plan)
+            await self.messages.show_end(run, progress, message)
 
     def is_overdue(self, run: Run) -> bool:
         """Tell whether the time to confirm a run is over."""

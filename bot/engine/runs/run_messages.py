@@ -13,7 +13,6 @@ from bot.errors import MeshbotError, SlackError
 from bot.language import Localizer
 from bot.ledger import Ledger, Run, build_run_key
 from bot.messages import CHANNEL, ChannelMessages, Message, Place, Posted
-from bot.steps import Plan
 from bot.text import verbatim
 from bot.view import messages
 from bot.view.messages import Heading, RunProgress
@@ -117,18 +116,3 @@ class RunMessages:
             return await self.ledger.run_queries.get_run(run.id) or run
         except MeshbotError:
             return run
-
-    async def post_details(
-        self, run: Run, progress: ProgressMessage, posted: Posted, plan: Plan
-    ) -> None:
-        """Post the details of a plan in the thread of its question, each message once."""
-        for number, each in enumerate(
-            messages.render_details(self.say, progress.heading, plan.details)
-        ):
-            place = Place(thread=posted.ts, key=f"details:{run.id}:{plan.digest}:{number}")
-            try:
-                await self.channel_messages.post(posted.channel, each, place)
-            except MeshbotError as problem:
-                # The question itself stands: nobody is kept from answering it.
-                log.error("the details of run %s were not posted: %s", run.id, problem)
-                return

@@ -105,7 +105,7 @@ async def remove_routes(context: Context) -> Verdict:
         20,
     )
     observed = await wait_for_expectations(context, several)
-    evidence = (*gone, *observed.lines)
+    evidence = (*observed.lines, *gone)
     suggested = suggest_commands(context, *following, "status")
     if not observed.holds:
         return Verdict(
@@ -137,7 +137,7 @@ async def remove_fault(context: Context) -> Verdict:
             next=suggest_commands(context, "fault jason"),
         )
     observed = await wait_for_expectations(context, *expect_no_fault(user))
-    evidence = (*gone, *observed.lines)
+    evidence = (*observed.lines, *gone)
     if not observed.holds:
         return Verdict(
             State.NOT_YET,
