@@ -54,6 +54,29 @@ REPAIRS = (
 """Punctuation around words and blanks inside of them, and what takes their place."""
 
 
+QUESTION = re.compile(
+    r"(?:(?:and|so|please|hey|hi|y|oye|por favor) )*"
+    r"(?:what(?:'?s| is| are| was|'?re| does| do| means)?(?: the meaning of)?"
+    r"|explain(?: to me)?|define|describe|tell me about|meaning of|how (?:does|do)"
+    r"|(?:que|cual) (?:es|son|era|significa|hace|quiere decir)|explica(?:me)?|define"
+    r"|definicion de|significado de|para que sirven?|como funcionan?)"
+    r" (?:(?:an?|the|is|are|el|la|los|las|un|una|unos|unas|lo de|de) )*"
+    r"(.+?)"
+    r"(?: (?:mean|means|do|does|work|works|good for|used for|stand for|in istio|en istio|please))*"
+)
+"""A question for a word of the field, in English and Spanish; the word is its group."""
+
+
+def read_question(text: str) -> str:
+    """Return what a question asks about, "" for what is none: `what is a waypoint` asks about
+    `waypoint`. Case, accents and the marks around do not count.
+    """
+    plain = normalize_command(text).casefold()
+    bare = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+    found = QUESTION.fullmatch(" ".join(bare.split()))
+    return found[1] if found else ""
+
+
 def decode_slack_text(text: str) -> str:
     """Return the text as the person typed it, out of the form in which Slack sends it.
 

@@ -46,6 +46,7 @@ HEADERS: Final = ("Language", "Content-Type", "Content-Transfer-Encoding", "Plur
 """Headers of a catalogue that are kept; the others hold dates, people and Babel's release."""
 WIDTH: Final = 100
 PROSE: Final[dict[str, tuple[str, ...]]] = {
+    "bot/knowledge/workshop/glossary.yaml": ("means",),
     "bot/knowledge/workshop/tour.yaml": (
         *("why", "does", "pitfalls"),
         *("question", "choices", "because", "hints", "solution"),

@@ -24,8 +24,11 @@ def summarize_step(context: Context, step: Step) -> Text:
     )
 
 
-def explain_step(context: Context, step: Step) -> Verdict:
-    """Return what the step does, who may run it, its options and examples."""
+def explain_step(context: Context, step: Step, meaning: Text = EMPTY) -> Verdict:
+    """Return what the step does, who may run it, its options and examples.
+
+    `meaning` is that of its name, where it is a word of the field.
+    """
     summary = Text("`{step}`: {summary}.", step=step.id, summary=step.summary)
     also = Text("Also understood: {aliases}.", aliases=Listed(step.aliases, "comma"))
     evidence = (
@@ -38,7 +41,7 @@ def explain_step(context: Context, step: Step) -> Verdict:
         ),
     )
     words = join("sentences", summary, also if step.aliases else EMPTY)
-    notes = (step.explain,) if step.explain else ()
+    notes = tuple(note for note in (meaning, step.explain) if note)
     return Verdict(State.DONE, words, evidence=evidence, notes=notes)
 
 
