@@ -15,7 +15,6 @@ from bot.knowledge.workshop import glossary, step_help, subjects
 from bot.knowledge.workshop.step_lookup import find_step, get_step
 from bot.steps import Context, Role, Shared, Step, StepKind, Verdict
 from bot.text import EMPTY, Listed, Text, join
-from bot.typed_text import read_question
 
 
 class HelpOptions(Shared):
@@ -30,7 +29,7 @@ async def run(context: Context, options: HelpOptions) -> Verdict:
     """List what can be typed, or explain one thing."""
     if not options.step:
         return subjects.describe_all(context)
-    asked = read_question(options.step)
+    asked = glossary.read_asked(options.step)
     term = glossary.find_term(asked or options.step)
     if asked:
         return explain_question(context, asked, term)

@@ -14,6 +14,7 @@ from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop.tour import build_sentence
 from bot.steps import Context, State, Verdict
 from bot.text import Text, join
+from bot.typed_text import read_question
 from bot.yaml_text import read_yaml
 
 LIST = frozenset({"term", "glossary", "glosario", "termino", "vocabulary"})
@@ -68,6 +69,11 @@ def _drop_plural(word: str) -> str:
 TERMS = read_terms()
 NAMES = {fold(name): term for term in TERMS for name in (term.name, *term.also)}
 """Terms by all their names, folded."""
+
+
+def read_asked(typed: str) -> str:
+    """Return the word that a question asks about, "" for what is no question."""
+    return read_question(typed)
 
 
 def find_term(typed: str) -> Term | None:
