@@ -119,7 +119,7 @@ class Catalog:
         """Return what the words mean. Raises WordError where one can be exchanged for another."""
         if not words:
             return self._parse_words(["help"])
-        words = self._fold_question(words)
+        words = fold_question(words, self.get(words[0]), self.get("help"))
         step = self.get("help" if words[0].lower() in HELP else words[0])
         if step is None:
             raise self._build_unknown_step_error(words[0])
@@ -128,21 +128,6 @@ class Catalog:
         rest, wish = self._split_schedule(step, list(words[1:]))
         typed, plain_words = (join_words([step.id, *some]) for some in (words[1:], rest))
         return Invocation(step, validate_options(step, rest), typed, plain_words, wish)
-
-    def _fold_question(self, words: Sequence[str]) -> Sequence[str]:
-        """Return the words of a question, and of help on several words, as help on one word.
-
-        `what is a waypoint` and `help traffic shifting` are such; options stay as they are.
-        """
-        help_step, first = self.get("help"), self.get(words[0])
-        if help_step is None or (first is not None and first is not help_step):
-            return words
-        typed = words if first is None else words[1:]
-        given = [word for word in typed if "=" not in word and word not in SHARE]
-        asked = " ".join(given)
-        if not (read_question(asked) if first is None else len(given) > 1):
-            return words
-        return [help_step.id, asked, *(word for word in typed if word not in given)]
 
     def _offer_correction(self, words: Sequence[str], mistake: WordError) -> UserError:
         """Return the mistake with the command that may have been meant, or else an example."""
@@ -228,3 +213,21 @@ class Catalog:
             word=word,
             instead=[near] if near else [],
         )
+
+
+def fold_question(
+    words: Sequence[str], first: Step | None, help_step: Step | None
+) -> Sequence[str]:
+    """Return the words of a question, and of help on several words, as help on one word.
+
+    `what is a waypoint` and `help traffic shifting` are such; options stay as they are. `first` is
+    the step of the first word, if there is one.
+    """
+    if help_step is None or first not in (None, help_step):
+        return words
+    typed = words if first is None else words[1:]
+    given = [word for word in typed if "=" not in word and word not in SHARE]
+    asked = " ".join(given)
+    if not (read_question(asked) if first is None else len(given) > 1):
+        return words
+    return [help_step.id, asked, *(word for word in typed if word not in given)]
