@@ -174,8 +174,10 @@ def format_clock(
         lines.append(say(words))
     if plan.is_too_long:
         lines.append(say(Text("what cannot be left out takes {minutes} min", minutes=plan.minutes)))
-    if plan.given and plan.left_out:
-        steps = Listed((each.step for each in plan.left_out), "comma")
+    # Optional pages are no part of the usual plan: nobody misses them.
+    missed = [each.step for each in plan.left_out if not each.optional]
+    if plan.given and missed:
+        steps = Listed(missed, "comma")
         lines.append(say(Text("left out: {steps}", steps=steps)))
     return " · ".join(lines)
 
