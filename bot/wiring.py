@@ -48,6 +48,7 @@ from bot.engine.tour.buttons import TourButtons
 from bot.engine.tour.messages import TourMessages
 from bot.engine.tour.pages import TourPages
 from bot.engine.tour.tour import Tour
+from bot.engine.waiting import WaitingCommands
 from bot.engine.welcome import Rehearsal, Welcome
 from bot.engine.world.context import ContextBuilder
 from bot.engine.world.locks import RunLocks
@@ -109,12 +110,27 @@ def build_engine(inputs: EngineInputs) -> Engine:
     rules = build_rules(inputs)
     surfaces = build_surfaces(inputs, rules, jobs)
 
+    followers: list[Callable[[Run], None]] = []
+
     def notify(run: Run) -> None:
+        for follow in followers:
+            follow(run)
         surfaces.tour.messages.handle_run_change(run)
         surfaces.home_tabs.handle_run_change(run)
 
     runs = build_runs(inputs, rules, jobs, notify)
     commands = build_command_handler(inputs, rules, surfaces, runs)
+    waiting = WaitingCommands(
+        jobs=jobs,
+        say=inputs.slack.say,
+        catalog=inputs.catalog,
+        ledger=ledger,
+        callers=rules.callers,
+        policy=inputs.policy,
+        commands=commands,
+        channel_messages=inputs.slack.channel_messages,
+    )
+    followers.append(waiting.handle_run_change)
     router = CommandRouter(
         jobs=jobs,
         say=inputs.slack.say,
@@ -128,6 +144,7 @@ def build_engine(inputs: EngineInputs) -> Engine:
         home_tabs=surfaces.home_tabs,
         welcome=surfaces.welcome,
         runs=runs,
+        waiting=waiting,
     )
     slot_executor = SlotExecutor(
         inputs.catalog, rules.callers, rules.namespaces, rules.contexts, inputs.slack.say

@@ -124,6 +124,7 @@ class Maintenance:
             await self._run_safely("runs of dead processes", self._router.recover_runs)
         for every, what, work in (
             (CONFIRMATIONS_EVERY, "confirmations", runs.confirmations.expire_overdue_runs),
+            (CONFIRMATIONS_EVERY, "commands that wait", self._router.begin_waiting),
             (CONFIRMATIONS_EVERY, "what waits", self._count_pending_messages),
             (AUDIT_EVERY, "the audit", runs.audit.record_missing_ends),
             (PRUNE_EVERY, "replicas", ledger.replicas.prune),

@@ -15,6 +15,7 @@ from bot.engine.forms.retry_reply import RetryReply
 from bot.engine.home.tabs import HomeTabs
 from bot.engine.requests import RequestFilter
 from bot.engine.runs.runs import Runs
+from bot.engine.waiting import WaitingCommands
 from bot.engine.welcome import Welcome
 from bot.errors import UserError
 from bot.jobs import Jobs
@@ -24,6 +25,7 @@ from bot.metrics import Metric, counter
 from bot.text import Text
 from bot.view.denials import build_stranger_denial
 from bot.view.origins import FILLED
+from bot.view.waiting import LEAVE, NEXT
 
 
 @dataclass
@@ -40,6 +42,7 @@ class CommandRouter:
     home_tabs: HomeTabs
     welcome: Welcome
     runs: Runs
+    waiting: WaitingCommands
     draining: bool = field(default=False, init=False)
 
     def command(self, asked: Command, reply: Reply) -> None:
@@ -49,8 +52,20 @@ class CommandRouter:
 
     def pressed(self, pressed: ButtonPress, reply: Reply) -> None:
         """Take a button; returns at once."""
-        work = self._run_guarded(lambda: self.buttons.handle_button(pressed, reply), reply, pressed)
+        handle = self._find_waiting_handler(pressed, reply) or (
+            lambda: self.buttons.handle_button(pressed, reply)
+        )
+        work = self._run_guarded(handle, reply, pressed)
         self.jobs.spawn(work, f"button {pressed.key}")
+
+    def _find_waiting_handler(
+        self, pressed: ButtonPress, reply: Reply
+    ) -> Callable[[], Awaitable[None]] | None:
+        """Return what handles the buttons of commands that wait; None for other buttons."""
+        return {
+            NEXT: lambda: self.waiting.let_wait(pressed, reply),
+            LEAVE: lambda: self.waiting.leave(pressed),
+        }.get(pressed.action)
 
     def opened(self, user: str) -> None:
         """Show the Home tab to someone who opened it; returns at once."""
@@ -86,6 +101,10 @@ class CommandRouter:
         work = self._run_guarded(lambda: self.commands.handle_command(asked, retry), retry, asked)
         self.jobs.spawn(work, f"form {submitted.key}")
 
+    async def begin_waiting(self) -> None:
+        """Begin the commands that wait and that nothing is in the way of any more."""
+        await self.waiting.begin_waiting()
+
     async def recover_runs(self) -> None:
         """Recover each run that has lost its process, unless this one is about to end."""
         if not self.draining:
@@ -110,7 +129,7 @@ class CommandRouter:
 
         The messages of runs that are left say that they go on after the restart.
         """
-        self.draining = True
+        self.draining = self.waiting.paused = True
         await self.jobs.drain(grace)
         # After the jobs: a run that has ended meanwhile has said so itself.
         await self.runs.recovery.announce_interruption()

@@ -31,8 +31,10 @@ from bot.ledger.schedules import NewSchedule, Schedule, ScheduleState, Slot, Slo
 from bot.ledger.slot_store import ScheduleAdvance, SqlSlots
 from bot.ledger.store import Ledger
 from bot.ledger.streams import SqlStreams, StreamRow
+from bot.ledger.waiting import WaitingCommand
 
 __all__ = [
+    "WaitingCommand",
     "ACTIVE",
     "SqlAuditTrail",
     "ScopeLocked",

@@ -116,11 +116,14 @@ class DuplicateRequest(MeshbotError):
 
 
 class ScopeLocked(MeshbotError):
-    """Another run is changing the same scope; `run` is that run."""
+    """Another run is changing the same scope; `run` is that run.
 
-    def __init__(self, run: Run) -> None:
+    `wanted` is the command that was not begun for it, "" where none can wait for its turn.
+    """
+
+    def __init__(self, run: Run, wanted: str = "") -> None:
         super().__init__(f"run {run.id} ({run.step}) holds {run.lock_key}")
-        self.run = run
+        self.run, self.wanted = run, wanted
 
 
 class RunNotResumable(MeshbotError):

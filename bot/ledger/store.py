@@ -30,6 +30,7 @@ from bot.ledger.schedule_store import SqlSchedules
 from bot.ledger.schema import migrate_schema
 from bot.ledger.slot_store import SqlSlots
 from bot.ledger.streams import SqlStreams
+from bot.ledger.waiting import SqlWaiting
 
 
 def utcnow() -> datetime:
@@ -61,6 +62,7 @@ class Ledger:
         self.timetable = SqlSchedules(engine, now=now)
         self.slots = SqlSlots(engine, now=now)
         self.streams = SqlStreams(engine)
+        self.waiting = SqlWaiting(engine, now=now)
         self.retention = SqlRetention(engine, now)
 
     @classmethod

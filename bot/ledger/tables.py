@@ -208,3 +208,17 @@ streams = Table(
     Column("seen", JSON, nullable=False),
     PrimaryKeyConstraint("namespace", "user", name="streams_once"),
 )
+
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("user", "step", name="waiting_once"),
+)

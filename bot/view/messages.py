@@ -42,6 +42,7 @@ from bot.view.folding import (
     shorten_verdict,
 )
 from bot.view.origins import describe_request
+from bot.view.waiting import build_next_button
 
 ICONS = {
     "running": "⏳",
@@ -293,8 +294,13 @@ def render_user_error(
     return build_message(say(join("sentences", message, hint)), blocks)
 
 
-def render_busy(say: Localizer, title: Text, user: str, seconds: float, link: str) -> Message:
-    """Return the answer to a change that is asked for while another one runs."""
+def render_busy(
+    say: Localizer, title: Text, user: str, seconds: float, link: str, *, wanted: str = ""
+) -> Message:
+    """Return the answer to a change that is asked for while another one runs.
+
+    `wanted` is the whole command that can wait for its turn, "" where none can.
+    """
     words = say(
         Text(
             "{title} is already running, started by {person} {time} ago.",
@@ -305,13 +311,19 @@ def render_busy(say: Localizer, title: Text, user: str, seconds: float, link: st
     )
     look = say(in_context("link", "Look there."))
     where = f" <{link}|{look}>" if link else ""
-    remedy = Text("Nothing was started. Type it again when that one has ended.")
+    remedy = (
+        Text("Nothing was started.")
+        if wanted
+        else Text("Nothing was started. Type it again when that one has ended.")
+    )
     text = Text(
         "{title} is already running, started {time} ago. Nothing was started.",
         title=title,
         time=Seconds(max(1.0, seconds)),
     )
-    blocks = (build_verdict_block("error", "", f"✋ {words}{where}"), section(say(remedy)))
+    blocks = [build_verdict_block("error", "", f"✋ {words}{where}"), section(say(remedy))]
+    if wanted:
+        blocks.append(actions(build_next_button(say, wanted)))
     return build_message(say(text), blocks)
 
 

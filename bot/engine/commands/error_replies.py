@@ -39,7 +39,7 @@ class ErrorReplies:
         """Return the message about any error; never raises."""
         try:
             if isinstance(problem, ScopeLocked):
-                return await self._render_busy(problem.run)
+                return await self._render_busy(problem.run, problem.wanted)
             return self._render_error(problem)
         except MeshbotError as another:
             return self._render_error(another)
@@ -58,7 +58,7 @@ class ErrorReplies:
             log.exception("an answer could not be built, reference %s", reference)
             return Message(self.say(describe_unbuilt(broken, reference)))
 
-    async def _render_busy(self, run: Run) -> Message:
+    async def _render_busy(self, run: Run, wanted: str) -> Message:
         """Return the message that another run is in the way, with a link to that run."""
         for _ in range(ADDRESS_TRIES):
             if run.posted is not None:
@@ -69,7 +69,8 @@ class ErrorReplies:
         link = await self.channel_messages.permalink(run.posted) if run.posted else ""
         title = build_heading(self.catalog, run).title
         seconds = time.time() - run.created_at.timestamp()
-        return messages.render_busy(self.say, title, run.user, seconds, link)
+        typed = f"{self.catalog.command} {wanted}" if wanted else ""
+        return messages.render_busy(self.say, title, run.user, seconds, link, wanted=typed)
 
 
 def describe_unbuilt(broken: Exception, reference: str) -> Text:

@@ -56,6 +56,8 @@ class RunStarter:
         except DuplicateRequest:
             log.info("command %s was delivered twice", asked.key)
             return
+        except ScopeLocked as locked:
+            raise ScopeLocked(locked.run, wanted=invocation.text) from locked
         self.replies.remember(run.id, reply)
         if asked.away:
             title = invocation.step.title
