@@ -91,7 +91,8 @@ async def open_mesh(settings: Settings) -> Istioctl:
     """Open the Istio release. Raises SettingsError when none is set."""
     if settings.istio.home is None:
         raise SettingsError(
-            "istio.home: name the directory of an unpacked Istio release (MESHBOT_ISTIO__HOME)"
+            "istio.home: name the directory of an unpacked Istio release (MESHBOT_ISTIO__HOME); "
+            "scripts/fetch-istio DIRECTORY fetches one"
         )
     chosen = settings.cluster
     extra: dict[str, str] = {}

@@ -147,7 +147,7 @@ def settings() -> str:
         "environment wins. In the file,",
         "`slack.mode` is `mode` below `slack`. A misspelt or wrong setting is refused at the "
         "start, by its name.",
-        "`meshbot settings` prints what is set, with secrets masked.",
+        "`.venv/bin/meshbot settings` prints what is set, with secrets masked.",
     ]
     groups: dict[str, list[Setting]] = {}
     for one in list_settings():

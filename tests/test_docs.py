@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from bot.catalog import Catalog
+from bot.knowledge.objects.capacity import CPU_NEEDED, MEMORY_NEEDED
 from bot.settings import list_settings
 from bot.steps import Step
 from handlers import STEPS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")])
+IN_IMAGES = ("deploy", "CONTRIBUTING")
+"""Pages about the image, where meshbot is in PATH, and about work on the bot."""
 OTHER = frozenset({"MESHBOT_TEST_POSTGRES"})
 """Variables that are no settings."""
 PLACEHOLDERS = re.compile(r"\b(STEP|USER|MODE|NAMESPACE|COMMAND|VALUE)\b|…|\[|\.\.\.| / ")
@@ -87,3 +90,19 @@ def test_the_example_of_a_step_is_python() -> None:
     step = scope["STEP"]
     assert isinstance(step, Step)
     assert Catalog((*STEPS, step)).parse(step.id).step is step
+
+
+@pytest.mark.parametrize("name", ["docs/host-guide.md", "bot/knowledge/workshop/tour.yaml"])
+def test_the_room_for_sidecars_is_one_figure(name: str) -> None:
+    """What preflight asks for is what the guide and the tour say."""
+    needed = f"{CPU_NEEDED:g} CPU and {MEMORY_NEEDED / 2**30:g} GiB"
+    said = " ".join(text(ROOT / name).split())
+    assert needed in said
+    assert set(re.findall(r"[\d.]+ CPU and [\d.]+ GiB", said)) == {needed}
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in IN_IMAGES], ids=named)
+def test_commands_can_be_typed_as_they_stand(page: Path) -> None:
+    """`make install` puts meshbot into .venv, and a reader has not activated that."""
+    bare = re.findall(r"(?m)(?:^|`)meshbot (?:sandbox|doctor|run|settings|audit)\b.*", text(page))
+    assert bare == []

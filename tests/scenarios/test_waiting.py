@@ -9,7 +9,7 @@ from sandbox.workspace import DEFAULT_CHANNEL, Message
 from tests.scenarios.screens import says, until
 from tests.scenarios.stage import Stage, furnished, playing, words
 
-SETTINGS = {"MESHBOT_ISTIO__READINESS_TIMEOUT": "200", "MESHBOT_DRAIN_SECONDS": "0.1"}
+SETTINGS = {"MESHBOT_DRAIN_SECONDS": "0.1"}
 
 
 async def refuse(stage: Stage, line: str) -> Message:
@@ -41,7 +41,7 @@ async def begin_install(stage: Stage) -> None:
 
 async def test_a_refused_change_is_begun_in_its_turn(tmp_path: Path) -> None:
     """Its place is said; each step waits once, the newest wish; what is cancelled is not begun."""
-    async with playing(tmp_path, **SETTINGS) as (stage, _):
+    async with playing(tmp_path, MESHBOT_DRAIN_SECONDS="0.1") as (stage, _):
         await begin_install(stage)
         first = await wait_for_turn(stage, "/mesh addons prometheus")
         assert "it is next" in words(first)
@@ -72,7 +72,7 @@ async def test_a_restart_only_delays_it(tmp_path: Path) -> None:
 
 async def test_it_is_begun_at_once_when_nothing_is_in_the_way(tmp_path: Path) -> None:
     """The button is pressed after the other one has ended: it runs, and nothing waits."""
-    async with playing(tmp_path, **SETTINGS) as (stage, bot):
+    async with playing(tmp_path, MESHBOT_DRAIN_SECONDS="0.1") as (stage, bot):
         await begin_install(stage)
         refused = await refuse(stage, "/mesh bookinfo")
         await says(stage, "typed `/mesh install`", "Done")
