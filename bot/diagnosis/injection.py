@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from bot.diagnosis.objects import get_template_labels
 from bot.diagnosis.state import INJECTION, REVISION, NamespaceState
+from bot.kinds import Object
+from bot.knowledge.istio.sidecars import OPT_OUT_KEY
 from bot.knowledge.objects.selectors import matches_selector
 from bot.knowledge.objects.workloads import get_labels
+
+YES = ("y", "yes", "true", "on")
+"""The words that ask for a sidecar; before Istio 1.27 every other one refused it, since then
+`false` alone does (istiod's source)."""
 
 
 def asks_for_injection(state: NamespaceState) -> str:
@@ -35,3 +41,31 @@ def serves_revision(state: NamespaceState, revision: str) -> bool:
     served |= {get_labels(w).get("istio.io/tag") for w in state.shared.injector_webhooks}
     served |= {get_template_labels(w).get(REVISION) for w in state.shared.istiods}
     return revision in served
+
+
+def get_template_meta(workload: Object) -> Object:
+    """Return the metadata of a workload's pod template."""
+    meta: Object = workload["spec"]["template"].get("metadata") or {}
+    return meta
+
+
+def find_opt_out(state: NamespaceState, meta: Object) -> tuple[str, str] | None:
+    """Return where a pod or a template refuses a sidecar, labels or annotations, and the word.
+
+    A label counts before an annotation.
+    """
+    for kind in ("labels", "annotations"):
+        word = (meta.get(kind) or {}).get(OPT_OUT_KEY)
+        if word is not None:
+            refused = word == "false" or (
+                word and is_before_127(state.cluster.release) and word.lower() not in YES
+            )
+            return (kind, word) if refused else None
+    return None
+
+
+def is_before_127(release: str) -> bool:
+    """Tell whether a release of Istio is older than 1.27; one that is not known counts as newer."""
+    major, _, rest = release.partition(".")
+    minor = rest.partition(".")[0].partition("-")[0]
+    return major.isdigit() and minor.isdigit() and (int(major), int(minor)) < (1, 27)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.services import list_selected_pods
-from bot.diagnosis.state import CLUSTER_DOMAIN, NamespaceState
+from bot.diagnosis.state import CALLS, CLUSTER_DOMAIN, NamespaceState
 from bot.kinds import (
     DESTINATION_RULE,
     HTTP_ROUTE,
@@ -25,6 +25,8 @@ from bot.knowledge.routing.manifests import has_no_weight, takes_all
 
 USER_HEADER = "end-user"
 """The header that productpage sends for a user who is logged in (Bookinfo 1.20)."""
+ONE_PATH = ("details", "reviews", "ratings")
+"""The Services that are asked for one path alone, which begins with their name (Bookinfo 1.20)."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +121,31 @@ def reaches_mesh(service: Object) -> bool:
 def list_virtual_services(state: NamespaceState, service: str) -> list[Object]:
     """Return the VirtualServices for a Service of the namespace that its callers see.
 
-    The oldest first, which is the one that sidecars obey.
+    The oldest first, which is the one that sidecars obey. Those with a wildcard count where none
+    names the Service, and of them those with the longest (Istio 1.23 and 1.30).
     """
-    found = [
+    seen = [
         vs
         for vs in state.cluster.list_all(VIRTUAL_SERVICE)
-        if reaches_mesh(vs) and is_visible(state, vs) and names_service(state, vs, service)
+        if reaches_mesh(vs) and is_visible(state, vs)
     ]
+    found = [vs for vs in seen if names_service(state, vs, service)]
+    if not found:
+        widths = [measure_wildcard(state, vs, service) for vs in seen]
+        best = max(widths, default=0)
+        found = [vs for vs, width in zip(seen, widths, strict=True) if width and width == best]
     return sorted(found, key=order_by_age)
+
+
+def measure_wildcard(state: NamespaceState, virtual_service: Object, service: str) -> int:
+    """Return the length of the longest wildcard of a VirtualService that fits a Service, or 0.
+
+    `*` alone is for gateways: istiod refuses it for the mesh.
+    """
+    full = f"{service}.{state.namespace}.svc.{get_cluster_domain(state)}"
+    hosts = [str(host) for host in virtual_service["spec"].get("hosts") or []]
+    fits = (h for h in hosts if len(h) > 1 and h.startswith("*") and full.endswith(h[1:]))
+    return max((len(host) for host in fits), default=0)
 
 
 def order_by_age(obj: Object) -> tuple[str, str, str]:
@@ -182,16 +201,26 @@ def read_virtual_rule(state: NamespaceState, owner: Object, number: int, rule: O
                 others.append(header)
     home = owner["metadata"].get("namespace", "")
     destinations = tuple(read_destination(state, route, home) for route in rule.get("route") or [])
-    all_of_it = not matches or any(is_open_match(match) for match in matches)
+    hosts = [str(host).partition(".")[0] for host in owner["spec"].get("hosts") or []]
+    all_of_it = not matches or any(is_open_match(match, hosts) for match in matches)
     return HttpRule(
         owner, number, tuple(users), tuple(others), all_of_it, destinations, rule.get("fault") or {}
     )
 
 
-def is_open_match(match: Object) -> bool:
-    """Tell whether a match takes every request: it is empty, or only the path's prefix `/`."""
+def is_open_match(match: Object, services: Sequence[str]) -> bool:
+    """Tell whether a match takes every request: it is empty, or only the path's prefix `/`, or
+    only the one path that these Services of Bookinfo are asked for.
+    """
     conditions = {k: v for k, v in match.items() if k != "name" and v}
-    return not conditions or conditions == {"uri": {"prefix": "/"}}
+    if not conditions:
+        return True
+    prefix = str((conditions.get("uri") or {}).get("prefix") or "")
+    return list(conditions) == ["uri"] and (
+        prefix == "/"
+        or bool(prefix)
+        and all(s in ONE_PATH and f"/{s}/".startswith(prefix) for s in services)
+    )
 
 
 def read_destination(state: NamespaceState, route: Object, home: str) -> Destination:
@@ -282,9 +311,25 @@ def list_destination_rules(state: NamespaceState, service: str, namespace: str) 
         fits = resolve_host(state, host, home) == (service, namespace) or (
             host.startswith("*") and full.endswith(host[1:])
         )
-        if fits and home in places and is_visible(state, rule):
+        seen = is_visible(state, rule) and is_for_callers(state, rule, service)
+        if fits and home in places and seen:
             found.append(rule)
     return found
+
+
+def is_for_callers(state: NamespaceState, rule: Object, service: str) -> bool:
+    """Tell whether a DestinationRule is for a Service's callers, where it selects workloads."""
+    labels = (rule["spec"].get("workloadSelector") or {}).get("matchLabels")
+    callers = {caller for caller, callee in CALLS if callee == service}
+    return (
+        not labels
+        or not callers
+        or any(
+            matches_labels(labels, get_labels(pod))
+            for pod in state.pods
+            if get_labels(pod).get("app") in callers
+        )
+    )
 
 
 def list_obeyed_rules(state: NamespaceState, service: str) -> list[Object]:

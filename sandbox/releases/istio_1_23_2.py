@@ -77,6 +77,7 @@ RELEASE = IstioRelease(
         ),
         gateway_leases=("istio-gateway-deployment-default",),
         revocation_list=False,
+        any_word_refuses=True,
         native_when_kubelets_can=False,
         controller_version="5",
         gateway_api="gateway.networking.k8s.io/v1beta1",

@@ -92,6 +92,7 @@ RELEASE = IstioRelease(
         ),
         gateway_leases=("istio-gateway-deployment-default", "istio-gateway-status-leader-default"),
         revocation_list=True,
+        any_word_refuses=False,
         native_when_kubelets_can=True,
         controller_version="",
         gateway_api="gateway.networking.k8s.io/v1",

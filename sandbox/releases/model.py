@@ -85,6 +85,9 @@ class IstiodTraits:
     revocation_list: bool
     """Whether ConfigMap `istio-ca-crl` stands beside `istio-ca-root-cert` and is mounted into
     proxies."""
+    any_word_refuses: bool
+    """Every value of `sidecar.istio.io/inject` but a few for yes refuses a sidecar, and not `false`
+    alone (Istio's source; changed in 1.27)."""
     native_when_kubelets_can: bool
     """Native sidecars without being asked, where every kubelet is 1.33 or newer."""
     controller_version: str

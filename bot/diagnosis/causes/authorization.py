@@ -1,8 +1,9 @@
 """Requests that an AuthorizationPolicy refuses, found by asking each policy about Bookinfo's calls.
 
 The four kinds of request are known: what productpage and reviews ask, and what a gateway asks
-productpage. A condition that cannot be judged from objects (`when`, request principals) is taken
-as met by ALLOW and as not met by DENY, so that nothing is blamed on a guess.
+productpage. None of them brings a token, so that request principals and claims are never met. What
+cannot be judged from objects (addresses, headers) is taken as met by ALLOW and as not met by DENY,
+so that nothing is blamed on a guess.
 """
 
 from __future__ import annotations
@@ -146,7 +147,8 @@ def matches_rule(rule: Object, call: Call, *, unsure: bool) -> bool:
     """
     sources = [each.get("source") or {} for each in rule.get("from") or []]
     operations = [each.get("operation") or {} for each in rule.get("to") or []]
-    if rule.get("when") and not unsure:
+    conditions = rule.get("when") or []
+    if not all(matches_condition(each, call, unsure=unsure) for each in conditions):
         return False
     if sources and not any(matches_source(source, call, unsure=unsure) for source in sources):
         return False
@@ -155,14 +157,36 @@ def matches_rule(rule: Object, call: Call, *, unsure: bool) -> bool:
     )
 
 
+def matches_condition(condition: Object, call: Call, *, unsure: bool) -> bool:
+    """Tell whether a condition (`when`) matches a request; ztunnel knows nothing of requests."""
+    key = str(condition.get("key", ""))
+    if key.startswith("request.") and is_captured(call.callee):
+        return not unsure
+    known = {
+        "source.principal": call.principal,
+        "source.namespace": call.namespace,
+        "destination.port": str(call.port),
+    }
+    if key not in known and not key.startswith("request.auth."):
+        return unsure
+    value = known.get(key, "")
+    wanted, unwanted = (
+        any(value and match_value(str(v), value) for v in condition.get(field) or [])
+        for field in ("values", "notValues")
+    )
+    return (wanted or not condition.get("values")) and not unwanted
+
+
 def matches_source(source: Object, call: Call, *, unsure: bool) -> bool:
-    """Tell whether a source matches the caller's identity."""
-    known = {"principals": call.principal, "namespaces": call.namespace}
+    """Tell whether a source matches the caller's identity; ztunnel knows no request principals."""
+    known = {"principals": call.principal, "namespaces": call.namespace, "requestPrincipals": ""}
     for key, values in source.items():
         field = key.removeprefix("not")
         field = field[:1].lower() + field[1:]
+        if field == "requestPrincipals" and is_captured(call.callee):
+            return not unsure
         if field == "serviceAccounts":
-            hit = any(call.principal.endswith(f"/sa/{v.rpartition('/')[2]}") for v in values)
+            hit = any(is_account(str(v), call) for v in values)
         elif field in known:
             # Without an identity no value matches, and `notPrincipals` always does.
             hit = bool(known[field]) and any(match_value(v, known[field]) for v in values)
@@ -171,6 +195,14 @@ def matches_source(source: Object, call: Call, *, unsure: bool) -> bool:
         if hit == key.startswith("not"):
             return False
     return True
+
+
+def is_account(value: str, call: Call) -> bool:
+    """Tell whether `NAMESPACE/NAME`, or `NAME` of the policy's namespace, is the caller's."""
+    place, _, name = value.rpartition("/")
+    return bool(call.principal) and call.principal.endswith(
+        f"/ns/{place or call.namespace}/sa/{name}"
+    )
 
 
 def matches_operation(operation: Object, call: Call, *, unsure: bool) -> bool:

@@ -8,7 +8,7 @@ from bot.diagnosis.causes.ambient import is_lacking
 from bot.diagnosis.facts import describe, list_names, show_field, show_label
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_template_labels, is_pod_ready
-from bot.diagnosis.reasons import build_removal_line, name_owner, name_workload
+from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner, name_workload
 from bot.diagnosis.state import APPS, MODE, NamespaceState, get_age, list_bookinfo_pods
 from bot.kinds import Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
@@ -99,6 +99,22 @@ def find_opted_out(state: NamespaceState) -> Iterator[Finding]:
                 )
             ),
             frozenset({f"Deployment/{name}", f"app/{labels.get('app')}"}),
+        )
+    yield from find_pods_opted_out(state)
+
+
+def find_pods_opted_out(state: NamespaceState) -> Iterator[Finding]:
+    """Yield pods of Bookinfo that somebody labelled themselves, beside their template."""
+    for pod in list_bookinfo_pods(state):
+        owner = find_owner(state, pod)
+        inherited = owner is not None and get_template_labels(owner).get(MODE) == "none"
+        if get_labels(pod).get(MODE) != "none" or inherited:
+            continue
+        yield Finding(
+            Text("{workload} asks to stay out of the ambient mesh.", workload=describe(pod)),
+            (show_field(pod, "metadata.labels", f"{MODE}=none"),),
+            Fix(line=f"kubectl label pod {get_name(pod)} -n {state.namespace} {MODE}-"),
+            name_owner(state, pod),
         )
 
 

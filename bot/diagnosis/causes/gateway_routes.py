@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.rules import service_exists
+from bot.diagnosis.objects import is_waypoint
+from bot.diagnosis.rules import list_used_destinations, service_exists
 from bot.diagnosis.state import NamespaceState
 from bot.kinds import GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE, Object
 from bot.knowledge.objects.selectors import matches_selector
@@ -47,6 +48,7 @@ def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
                 and (not port or each.get("port") == port)
             ]
             if gateway is not None and fits:
+                yield from find_host_unserved(route, gateway)
                 continue
             wanted = "/".join(str(v) for v in (parent.get("name"), section) if v)
             yield Finding(
@@ -67,13 +69,69 @@ def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
                 Fix(command="expose"),
                 frozenset({f"HTTPRoute/{get_name(route)}"}),
             )
+    yield from find_gateway_unused(state)
+
+
+def find_gateway_unused(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Gateways without any route, where the page was asked for and is not found."""
+    missed = state.page is not None and state.page.status == 404
+    if not state.bookinfo or not (missed or "expose" in state.activity.wanted):
+        return
+    named = {
+        (parent.get("name"), parent.get("namespace") or route["metadata"].get("namespace"))
+        for route in state.cluster.list_all(HTTP_ROUTE)
+        for parent in list_parents(route)
+    }
+    for gateway in state.gateways:
+        counts = [
+            each.get("attachedRoutes", 0)
+            for each in (gateway.get("status") or {}).get("listeners") or []
+        ]
+        if is_waypoint(gateway) or not counts or any(counts):
+            continue
+        if (get_name(gateway), state.namespace) not in named:
+            yield Finding(
+                Text(
+                    "No HTTPRoute is attached to {gateway}: the page answers 404.",
+                    gateway=describe(gateway),
+                ),
+                (show_field(gateway, "status.listeners.attachedRoutes", 0),),
+                Fix(command="expose"),
+                frozenset({f"Gateway/{get_name(gateway)}"}),
+            )
+
+
+def find_host_unserved(route: Object, gateway: Object) -> Iterator[Finding]:
+    """Yield that no listener of a Gateway is for a host of the route, as istiod says."""
+    if get_refusal(route, "Accepted") == "NoMatchingListenerHostname":
+        wanted = ", ".join(map(str, route["spec"].get("hostnames") or []))
+        yield Finding(
+            Text(
+                "{route} is for {hosts}, and no listener of {gateway} takes such a host: the page "
+                "answers 404.",
+                route=describe(route),
+                hosts=wanted,
+                gateway=describe(gateway),
+            ),
+            (
+                show_field(route, "hostnames", wanted),
+                *(
+                    show_field(gateway, "listeners.hostname", each["hostname"])
+                    for each in gateway["spec"].get("listeners") or []
+                    if each.get("hostname")
+                ),
+            ),
+            Fix(command="expose"),
+            frozenset({f"HTTPRoute/{get_name(route)}"}),
+        )
 
 
 def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
-    """Yield HTTPRoutes that send to a Service or a port that is not there."""
+    """Yield rules that send to a Service or a port that is not there, or that they may not use."""
     for route in state.list_own(HTTP_ROUTE):
-        for name, port in list_missing_backends(state, route)[:1]:
-            edge = bool(list_parents(route))
+        fix = Fix(command="expose" if list_parents(route) else "route off")
+        missing = list_missing_backends(state, route)[:1]
+        for name, port in missing:
             yield Finding(
                 Text(
                     "{route} sends to {backend}, which does not exist: its requests get 500.",
@@ -84,9 +142,53 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
                     show_field(route, "backendRefs", f"{name}:{port}" if port else name),
                     *show_parent_condition(route, "ResolvedRefs"),
                 ),
-                Fix(command="expose" if edge else "route off"),
+                fix,
                 frozenset({f"HTTPRoute/{get_name(route)}", f"Service/{name}", f"app/{name}"}),
             )
+        if not missing and (reason := get_refusal(route, "ResolvedRefs")):
+            yield Finding(
+                Text(
+                    "{route} may not send to one of its backends, {reason}: its requests get 500.",
+                    route=describe(route),
+                    reason=reason,
+                ),
+                tuple(show_parent_condition(route, "ResolvedRefs")),
+                fix,
+                frozenset({f"HTTPRoute/{get_name(route)}"}),
+            )
+    yield from find_port_missing(state)
+
+
+def find_port_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield VirtualServices in force that send to a port which the Service does not have."""
+    seen: set[str] = set()
+    for rule, destination in list_used_destinations(state):
+        service = state.services.get(destination.service)
+        key = f"{describe(rule.owner)} {destination.service}"
+        if rule.owner.get("kind") == "HTTPRoute" or service is None or key in seen:
+            continue
+        ports = [p.get("port") for p in service["spec"].get("ports") or []]
+        if destination.namespace != state.namespace or destination.port in (None, *ports):
+            continue
+        seen.add(key)
+        yield Finding(
+            Text(
+                "{rule} sends to port {port} of {service}, which has no such port: callers get "
+                "503.",
+                rule=describe(rule.owner),
+                port=str(destination.port),
+                service=destination.service,
+            ),
+            (
+                show_field(rule.owner, "destination.port", f"{destination.port}"),
+                show_field(service, "ports", ", ".join(map(str, ports))),
+            ),
+            Fix(
+                line=f"kubectl edit virtualservice {get_name(rule.owner)} "
+                f"-n {rule.owner['metadata']['namespace']}"
+            ),
+            frozenset({f"Service/{destination.service}", f"app/{destination.service}"}),
+        )
 
 
 def list_missing_backends(state: NamespaceState, route: Object) -> list[tuple[str, int | None]]:
@@ -106,6 +208,17 @@ def list_missing_backends(state: NamespaceState, route: Object) -> list[tuple[st
                 if port not in ports:
                     found.append((name, port))
     return found
+
+
+def get_refusal(route: Object, type_: str) -> str:
+    """Return the reason why istiod says False to a condition of a route as it is now, or ""."""
+    now = route["metadata"].get("generation")
+    for parent in (route.get("status") or {}).get("parents") or []:
+        for condition in parent.get("conditions") or []:
+            fresh = condition.get("observedGeneration", now) == now
+            if condition.get("type") == type_ and condition.get("status") == "False" and fresh:
+                return str(condition.get("reason", ""))
+    return ""
 
 
 def show_parent_condition(route: Object, type_: str) -> list[Text]:
@@ -207,20 +320,21 @@ CAUSES = (
     Cause(
         "route-parent-missing",
         Subject.EXPOSING,
-        "The HTTPRoute names a Gateway that is not there.",
-        "No such Gateway or listener; `attachedRoutes: 0`; 404 at the gateway.",
+        "The HTTPRoute names a Gateway that is not there, or none is attached to it.",
+        "No such Gateway, listener or host; `attachedRoutes: 0`; 404 at the gateway.",
         "`/mesh expose`",
         find_parent_missing,
         ("expose",),
         gravity=2,
         source="KIA1401",
-        needs=(GATEWAY,),
+        needs=(GATEWAY, HTTP_ROUTE),
     ),
     Cause(
         "route-backend-missing",
         Subject.EXPOSING,
-        "The route, at the gateway or at a Service, names a Service or a port that is not there.",
-        "`ResolvedRefs=False BackendNotFound`; 500.",
+        "The route, at the gateway or at a Service, names a Service or a port that is not there, "
+        "or that it may not use.",
+        "`ResolvedRefs=False BackendNotFound` or `RefNotPermitted`; 500.",
         "`/mesh expose`; for versions `/mesh route`",
         find_backend_missing,
         ("expose", "route"),

@@ -11,16 +11,21 @@ from bot.diagnosis.facts import describe, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import is_pod_ready, is_waypoint
 from bot.diagnosis.peers import list_calls
-from bot.diagnosis.state import GATEWAY_NAME, NamespaceState, list_pods_of
+from bot.diagnosis.state import CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
 from bot.kinds import NAMESPACE, NETWORK_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.selectors import matches_selector
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text
 
-HBONE, XDS, STATS = 15008, 15012, 15020
+HBONE, XDS, STATS, DNS = 15008, 15012, 15020, 53
 """Ports of ztunnel's tunnel, of istiod for proxies, and of a sidecar's metrics (Istio 1.23 and
-1.30)."""
+1.30), and of the cluster's DNS."""
+RESOLVER: Object = {
+    "metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}},
+    "spec": {"containers": [{"ports": [{"name": "dns", "containerPort": DNS, "protocol": "UDP"}]}]},
+}
+"""A pod of the cluster's DNS, as far as a policy sees it (CoreDNS of kubeadm and its like)."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Connection:
     source: Object
     target: Object
     port: int
+    protocol: str = "TCP"
 
 
 def list_connections(state: NamespaceState) -> Iterator[Connection]:
@@ -49,6 +55,7 @@ def list_connections(state: NamespaceState) -> Iterator[Connection]:
             source = waypoint
         tunnelled = is_captured(target) and (is_captured(source) or source in gateways)
         yield Connection(source, target, HBONE if tunnelled else 9080)
+    yield from list_lookups(state)
     istiod = next(
         (p for p in state.shared.list_mesh(POD) if get_labels(p).get("app") == "istiod"), None
     )
@@ -65,6 +72,15 @@ def list_connections(state: NamespaceState) -> Iterator[Connection]:
             yield Connection(pod, istiod, XDS)
         if prometheus is not None and has_sidecar(pod):
             yield Connection(prometheus, pod, STATS)
+
+
+def list_lookups(state: NamespaceState) -> Iterator[Connection]:
+    """Yield the look-ups of names that callers make; for captured pods ztunnel knows the names
+    (Istio 1.25 and newer; older ones count as if it did)."""
+    for app in dict.fromkeys(caller for caller, _ in CALLS):
+        for pod in list_pods_of(state, app)[:1]:
+            if not is_captured(pod):
+                yield Connection(pod, RESOLVER, DNS, "UDP")
 
 
 def list_policies_for(state: NamespaceState, pod: Object, direction: str) -> list[Object]:
@@ -95,7 +111,7 @@ def find_blocking_policy(state: NamespaceState, connection: Connection) -> Objec
         key, side = direction.lower(), "from" if direction == "Ingress" else "to"
         if policies and not any(
             lets_peer_through(state, policy, rule.get(side) or [], peer)
-            and lets_port_through(rule, pod if side == "from" else peer, connection.port)
+            and lets_port_through(rule, pod if side == "from" else peer, connection)
             for policy in policies
             for rule in policy["spec"].get(key) or []
         ):
@@ -103,10 +119,14 @@ def find_blocking_policy(state: NamespaceState, connection: Connection) -> Objec
     return None
 
 
-def lets_port_through(rule: Object, callee: Object, port: int) -> bool:
-    """Tell whether one rule of a policy lets a port of the callee through."""
+def lets_port_through(rule: Object, callee: Object, connection: Connection) -> bool:
+    """Tell whether one rule of a policy lets a connection's port of the callee through."""
     ports = rule.get("ports") or []
-    return not ports or any(matches_port(each, callee, port) for each in ports)
+    return not ports or any(
+        each.get("protocol", "TCP") == connection.protocol
+        and matches_port(each, callee, connection.port)
+        for each in ports
+    )
 
 
 def lets_peer_through(
@@ -118,8 +138,6 @@ def lets_peer_through(
 
 def matches_port(told: Object, callee: Object, port: int) -> bool:
     """Tell whether a policy's port is that one; a name is looked for in the callee's containers."""
-    if told.get("protocol", "TCP") != "TCP":
-        return False
     wanted = told.get("port")
     if wanted is None:
         return True
@@ -193,7 +211,7 @@ CAUSES = (
         Subject.SECURITY,
         "A NetworkPolicy keeps callers, scraping or istiod away.",
         "A policy that selects the pods, and no rule that lets the port through: 9080, 15008 in "
-        "ambient, 15012 of istiod, 15020 for Prometheus.",
+        "ambient, 15012 of istiod, 15020 for Prometheus, UDP 53 for names.",
         "Let that port through",
         find_blocked,
         ("ambient", "inject"),

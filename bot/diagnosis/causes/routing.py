@@ -8,9 +8,11 @@ from difflib import SequenceMatcher
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.rules import (
+    HttpRule,
     is_registered,
     list_routes_between,
     list_rules,
+    list_rules_in_force,
     list_virtual_services,
     names_service,
     reaches_mesh,
@@ -22,13 +24,24 @@ from bot.kinds import SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim
 
+UNCONDITIONAL = "has no match"
 LIKE = 0.7
 """Likeness from which a host is taken for a misspelt Service (difflib's ratio)."""
 
 
 def find_host_unknown(state: NamespaceState) -> Iterator[Finding]:
-    """Yield VirtualServices whose host, or destination, is no Service."""
-    for virtual_service in state.list_own(VIRTUAL_SERVICE):
+    """Yield VirtualServices whose host, or destination, is no Service.
+
+    The namespace's own, and those of others that decide over its Services.
+    """
+    foreign = {
+        describe(rule.owner): rule.owner
+        for service in state.services
+        for rule in list_rules_in_force(state, service)
+        if rule.owner.get("kind") != "HTTPRoute"
+        and rule.owner["metadata"].get("namespace") != state.namespace
+    }
+    for virtual_service in [*state.list_own(VIRTUAL_SERVICE), *foreign.values()]:
         unknown = list_unknown_hosts(state, virtual_service)
         if unknown:
             yield Finding(
@@ -140,7 +153,9 @@ def find_shadowed(state: NamespaceState) -> Iterator[Finding]:
             continue
         rules = list_rules(state, virtual_service)
         first = next((n for n, rule in enumerate(rules[:-1]) if rule.catches_all), None)
-        if first is not None:
+        # A last rule for what a prefix leaves over is a habit, not a slip.
+        spare = first is not None and all(rule.catches_all for rule in rules[first + 1 :])
+        if first is not None and not (spare and show_match(rules[first]) != UNCONDITIONAL):
             hidden = [str(rule.index) for rule in rules[first + 1 :]]
             user = next((u for rule in rules[first + 1 :] for u in rule.users), "")
             yield Finding(
@@ -149,12 +164,19 @@ def find_shadowed(state: NamespaceState) -> Iterator[Finding]:
                     object=describe(virtual_service),
                 ),
                 (
-                    show_field(virtual_service, f"spec.http[{first}]", "has no match"),
+                    show_field(virtual_service, f"spec.http[{first}]", show_match(rules[first])),
                     verbatim(f"spec.http[{', '.join(hidden)}] not used"),
                 ),
                 suggest_rule_fix(virtual_service, user),
                 frozenset({f"VirtualService/{get_name(virtual_service)}"}),
             )
+
+
+def show_match(rule: HttpRule) -> str:
+    """Return what a rule that catches all matches, as it is written."""
+    matches = rule.owner["spec"]["http"][rule.index].get("match") or []
+    prefix = next((m["uri"]["prefix"] for m in matches if (m.get("uri") or {}).get("prefix")), "")
+    return f"match uri prefix {prefix}" if prefix else UNCONDITIONAL
 
 
 def suggest_rule_fix(virtual_service: Object, user: str) -> Fix:

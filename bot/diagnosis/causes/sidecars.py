@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from bot.diagnosis.facts import describe, list_names, list_words, show_field, show_label
-from bot.diagnosis.injection import asks_for_injection, selects_namespace, serves_revision
+from bot.diagnosis.injection import (
+    asks_for_injection,
+    find_opt_out,
+    get_template_meta,
+    selects_namespace,
+    serves_revision,
+)
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_annotations, get_template_labels
 from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner, name_workload
@@ -21,7 +27,7 @@ from bot.diagnosis.state import (
     list_bookinfo_pods,
 )
 from bot.kinds import DEPLOYMENT, MUTATING_WEBHOOK, POD, VIRTUAL_SERVICE, Object
-from bot.knowledge.istio.sidecars import OPT_OUT_KEY, is_opted_out
+from bot.knowledge.istio.sidecars import OPT_OUT_KEY
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
@@ -255,10 +261,10 @@ def refuses_injection(state: NamespaceState, pod: Object) -> bool:
     """Tell whether a pod would not be injected: by its own label or annotation, or its host
     network.
     """
-    own = {get_labels(pod).get(OPT_OUT_KEY), get_annotations(pod).get(OPT_OUT_KEY)}
     owner = find_owner(state, pod)
-    template = owner is not None and is_opted_out(owner)
-    return "false" in own or template or bool(pod["spec"].get("hostNetwork"))
+    holders = [pod["metadata"], *([get_template_meta(owner)] if owner else [])]
+    told = any(find_opt_out(state, meta) for meta in holders)
+    return told or bool(pod["spec"].get("hostNetwork"))
 
 
 def find_opted_out(state: NamespaceState) -> Iterator[Finding]:
@@ -266,24 +272,16 @@ def find_opted_out(state: NamespaceState) -> Iterator[Finding]:
     if not asks_for_injection(state):
         return
     for workload in state.bookinfo:
-        meta = workload["spec"]["template"].get("metadata") or {}
         app = get_template_labels(workload).get("app", "")
         if app not in APPS:
             continue
-        key = next(
-            (
-                kind
-                for kind in ("labels", "annotations")
-                if (meta.get(kind) or {}).get(OPT_OUT_KEY) == "false"
-            ),
-            "",
-        )
+        key, word = find_opt_out(state, get_template_meta(workload)) or ("", "")
         network = workload["spec"]["template"]["spec"].get("hostNetwork")
         if not key and not network:
             continue
         name = get_name(workload)
         field = f"spec.template.metadata.{key}" if key else "spec.template.spec.hostNetwork"
-        shown = f'{OPT_OUT_KEY}="false"' if key else "true"
+        shown = f'{OPT_OUT_KEY}="{word}"' if key else "true"
         path = f"/spec/template/metadata/{key}/{OPT_OUT_KEY.replace('/', '~1')}"
         yield Finding(
             Text("{workload} asks not to be injected.", workload=name)

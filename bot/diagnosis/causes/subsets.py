@@ -10,6 +10,7 @@ from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.rules import (
     Destination,
     HttpRule,
+    is_for_callers,
     is_visible,
     list_subsets,
     list_used_destinations,
@@ -91,10 +92,23 @@ def find_subset_undefined(state: NamespaceState) -> Iterator[Finding]:
                     service=service,
                     subsets=list_words(sorted(list_subsets(state, service, state.namespace))),
                 ),
+                *list_selective_rules(state, service),
             ),
             Fix(command="mend"),
             frozenset({f"Service/{service}"}),
         )
+
+
+def list_selective_rules(state: NamespaceState, service: str) -> list[Text]:
+    """Return the DestinationRules for a Service that are for other workloads than its callers."""
+    return [
+        show_field(rule, "spec.workloadSelector", join_labels(labels))
+        for rule in state.list_own(DESTINATION_RULE)
+        if (labels := (rule["spec"].get("workloadSelector") or {}).get("matchLabels"))
+        and resolve_host(state, str(rule["spec"].get("host", "")), state.namespace)
+        == (service, state.namespace)
+        and not is_for_callers(state, rule, service)
+    ]
 
 
 def group_missing(state: NamespaceState) -> dict[str, list[tuple[HttpRule, Destination]]]:

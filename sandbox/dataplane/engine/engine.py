@@ -18,7 +18,12 @@ from sandbox.dataplane.engine.inbound import Apps, Arrival, PodReceiver, find_ol
 from sandbox.dataplane.engine.limits import CircuitBreakers
 from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.mutual_tls import can_encrypt, find_client_mode
-from sandbox.dataplane.engine.network_policies import CONNECT_SECONDS, lets_through
+from sandbox.dataplane.engine.network_policies import (
+    CONNECT_SECONDS,
+    LOOKUP_SECONDS,
+    lets_names_through,
+    lets_through,
+)
 from sandbox.dataplane.engine.proxy_reports import (
     ProxiedRequest,
     get_span_reporting,
@@ -69,6 +74,10 @@ class MeshEngine:
         service = around.live.find_service(call.host, source.namespace)
         if service is None:
             return Reply(hop.now + hop.context.draw_delay(2), failure="unknown host")
+        # For a captured pod ztunnel answers for the names that it knows.
+        policies, namespaces = around.network_policies, around.live.namespaces
+        if not source.captured and not lets_names_through(policies, namespaces, source):
+            return Reply(hop.now + LOOKUP_SECONDS, failure="unknown host")
         if source.kind == "sidecar":
             return self._send_by_envoy(source, source, hop)
         if source.captured:

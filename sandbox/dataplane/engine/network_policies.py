@@ -18,10 +18,33 @@ from sandbox.dataplane.objects.world import Objects
 
 CONNECT_SECONDS = 10.0
 """How long Envoy and ztunnel wait for a connection (Istio's default)."""
+LOOKUP_SECONDS = 10.0
+"""How long a program waits for a name: 2 attempts of 5 s (resolv.conf's defaults)."""
+_RESOLVER = Workload(
+    uid="",
+    namespace="kube-system",
+    pod="coredns",
+    node="",
+    address="10.96.0.10",
+    name="coredns",
+    labels={"k8s-app": "kube-dns"},
+    ports={"dns": 53},
+)
+
+
+def lets_names_through(policies: Objects, namespaces: Objects, source: Workload) -> bool:
+    """Tell whether a pod reaches the cluster's DNS, which is asked by UDP."""
+    return lets_through(policies, namespaces, source, _RESOLVER, 53, protocol="UDP")
 
 
 def lets_through(
-    policies: Objects, namespaces: Objects, source: Workload, target: Workload, port: int
+    policies: Objects,
+    namespaces: Objects,
+    source: Workload,
+    target: Workload,
+    port: int,
+    *,
+    protocol: str = "TCP",
 ) -> bool:
     """Tell whether a connection from one pod to a port of another gets through."""
     for direction, own, peer in (("Ingress", target, source), ("Egress", source, target)):
@@ -30,7 +53,7 @@ def lets_through(
         rules = [(p, r or {}) for p in mine for r in (p["spec"].get(key) or ())]
         if mine and not any(
             _fits_peer(policy, rule.get(side) or (), peer, namespaces)
-            and _fits_port(rule.get("ports") or (), target, port)
+            and _fits_port(rule.get("ports") or (), target, port, protocol)
             for policy, rule in rules
         ):
             return False
@@ -47,14 +70,14 @@ def _is_for(policy: Object, pod: Workload, direction: str) -> bool:
     )
 
 
-def _fits_port(ports: Iterable[Object], target: Workload, port: int) -> bool:
+def _fits_port(ports: Iterable[Object], target: Workload, port: int, protocol: str) -> bool:
     listed = list(ports)
-    return not listed or any(_is_port(each, target, port) for each in listed)
+    return not listed or any(
+        each.get("protocol", "TCP") == protocol and _is_port(each, target, port) for each in listed
+    )
 
 
 def _is_port(told: Object, target: Workload, port: int) -> bool:
-    if told.get("protocol", "TCP") != "TCP":
-        return False
     wanted = told.get("port")
     if wanted is None:
         return True

@@ -82,7 +82,7 @@ def answer_injection_review(body: bytes, mesh: MeshConfiguration, kubelets: list
     pod = question["object"]
     namespace = question.get("namespace") or pod.get("metadata", {}).get("namespace", "")
     response: Object = {"uid": question["uid"], "allowed": True}
-    if needs_injection(pod, namespace):
+    if needs_injection(pod, namespace, any_word=mesh.identity.facts.any_word_refuses):
         injected = inject_sidecar(
             pod, namespace, mesh, native=needs_native_sidecars(mesh, kubelets)
         )
@@ -93,17 +93,22 @@ def answer_injection_review(body: bytes, mesh: MeshConfiguration, kubelets: list
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 
-def needs_injection(pod: Object, namespace: str) -> bool:
-    """Tell whether a pod gets a sidecar by istiod's own rules, after the webhook's selectors."""
+def needs_injection(pod: Object, namespace: str, *, any_word: bool = False) -> bool:
+    """Tell whether a pod gets a sidecar by istiod's own rules, after the webhook's selectors.
+
+    `any_word`: every word but a few for yes refuses it, and not `false` alone. A label counts
+    before an annotation.
+    """
     meta, spec = pod.get("metadata", {}), pod["spec"]
     # In the node's own network the redirection would catch all of the node's traffic.
     if spec.get("hostNetwork") or namespace in IGNORED_NAMESPACES:
         return False
     if "sidecar.istio.io/status" in (meta.get("annotations") or {}):
         return False
-    said = (meta.get("labels") or {}).get("sidecar.istio.io/inject")
-    said = said or (meta.get("annotations") or {}).get("sidecar.istio.io/inject")
-    return str(said or "true").lower() in ("true", "y", "yes", "on")
+    key = "sidecar.istio.io/inject"
+    told = {**(meta.get("annotations") or {}), **(meta.get("labels") or {})}
+    said = str(told.get(key) or "true")
+    return said.lower() in ("true", "y", "yes", "on") if any_word else said != "false"
 
 
 def inject_sidecar(pod: Object, namespace: str, mesh: MeshConfiguration, *, native: bool) -> Object:

@@ -178,6 +178,14 @@ def labelled_a_moment_ago(cluster: Cluster) -> None:
 
 
 @CASES.names("ambient-opted-out", Mode.AMBIENT)
+def pod_labelled_by_hand(cluster: Cluster) -> None:
+    """The template is as it was, and the pod itself carries the label."""
+    found = cluster.list_pods("reviews-v2")[0]
+    leave_mesh(found)
+    found["metadata"]["labels"][MODE] = "none"
+
+
+@CASES.names("ambient-opted-out", Mode.AMBIENT)
 @CASES.spares("cni-not-ready", Mode.AMBIENT, instead="ambient-opted-out")
 def template_stays_out(cluster: Cluster) -> None:
     """A part of Bookinfo asks not to be captured."""

@@ -225,6 +225,54 @@ spec:
 """)
 
 
+def judge_route(cluster: Cluster, type_: str, reason: str, generation: int = 1) -> None:
+    """Adds what istiod says of the route, for that generation of it."""
+    route = cluster.get(HTTP_ROUTE, "bookinfo")
+    route["metadata"]["generation"] = 1
+    told = {"type": type_, "status": "False", "reason": reason, "observedGeneration": generation}
+    route["status"] = {"parents": [{"conditions": [told]}]}
+
+
+@CASES.names("route-backend-missing")
+def backend_not_granted(cluster: Cluster) -> None:
+    """A Service of another namespace, without a ReferenceGrant: istiod says so."""
+    backend_elsewhere(cluster)
+    judge_route(cluster, "ResolvedRefs", "RefNotPermitted")
+
+
+@CASES.spares("route-backend-missing")
+def backend_granted_since(cluster: Cluster) -> None:
+    """What istiod said of an older version of the route is no news."""
+    judge_route(cluster, "ResolvedRefs", "RefNotPermitted", 0)
+
+
+@CASES.names("route-parent-missing")
+def host_that_no_listener_takes(cluster: Cluster) -> None:
+    """Listener and route are for different hosts."""
+    get_route(cluster)["hostnames"] = ["bookinfo.example.com"]
+    judge_route(cluster, "Accepted", "NoMatchingListenerHostname")
+
+
+@CASES.names("route-parent-missing")
+def route_deleted(cluster: Cluster) -> None:
+    """The page was exposed, and the Gateway has no route any more."""
+    cluster.activity = Activity(wanted=frozenset({"expose"}))
+    forget_route(cluster)
+
+
+@CASES.spares("route-parent-missing")
+def route_not_made_yet(cluster: Cluster) -> None:
+    """Nobody has asked for the page yet."""
+    forget_route(cluster)
+
+
+def forget_route(cluster: Cluster) -> None:
+    """Takes the route away, and lets istiod count."""
+    cluster.remove(HTTP_ROUTE, "bookinfo")
+    status = cluster.get(GATEWAY, EDGE).setdefault("status", {})
+    status["listeners"] = [{"name": "http", "attachedRoutes": 0}]
+
+
 @CASES.spares("route-backend-missing")
 def backend_elsewhere(cluster: Cluster) -> None:
     """A Service of a namespace that was not read counts as existing."""

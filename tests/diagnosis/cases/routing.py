@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bot.kinds import DESTINATION_RULE
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cases.rules import add_rules, define_subsets, lead, route
 from tests.diagnosis.cluster import Cluster, Mode
+from tests.diagnosis.shapes import MESH
 
 CASES = Cases()
 FULL = "reviews.bookinfo.svc.cluster.local"
@@ -135,6 +137,60 @@ def narrow_prefix_first(cluster: Cluster) -> None:
     """A prefix that leaves requests over."""
     narrow = lead("reviews", match=[{"uri": {"prefix": "/reviews"}}])
     add_rules(cluster, "reviews", narrow, lead("reviews"))
+
+
+@CASES.names("rule-shadowed")
+def whole_path_first(cluster: Cluster) -> None:
+    """ratings is asked for /ratings alone: nothing is left for the user's rule."""
+    first = lead("ratings", match=[{"uri": {"prefix": "/ratings"}}])
+    add_rules(cluster, "ratings", first, lead("ratings", user="jason"), lead("ratings"))
+
+
+@CASES.names("virtualservice-host-unknown")
+def foreign_rule_without_domain(cluster: Cluster) -> None:
+    """A short destination belongs to the rule's own namespace, where no such Service is."""
+    add_rules(cluster, FULL, lead("reviews"), name="timeouts", namespace=MESH)
+
+
+@CASES.names("subset-without-destinationrule")
+def wildcard_with_a_subset(cluster: Cluster) -> None:
+    """A wildcard decides over the Services for which nobody else has a rule."""
+    add_rules(cluster, "*.bookinfo.svc.cluster.local", lead("details", "v9"), name="all")
+
+
+@CASES.spares("virtualservices-collide")
+def wildcard_beside_a_name(cluster: Cluster) -> None:
+    """A name goes before a wildcard: there is no conflict."""
+    add_rules(cluster, "*.bookinfo.svc.cluster.local", lead("details"), name="all")
+    for service in ("productpage", "reviews", "ratings"):
+        route(cluster, service)
+
+
+@CASES.names("subset-without-destinationrule")
+def subsets_for_other_workloads(cluster: Cluster) -> None:
+    """A DestinationRule with a workloadSelector is for those callers alone."""
+    define_subsets(cluster, "reviews", "v1")
+    cluster.get_spec(DESTINATION_RULE, "reviews")["workloadSelector"] = {
+        "matchLabels": {"app": "reviews"}
+    }
+    route(cluster, "reviews", "v1")
+
+
+@CASES.spares("subset-without-destinationrule")
+def subsets_for_the_caller(cluster: Cluster) -> None:
+    """productpage calls reviews, and the rule is for it."""
+    define_subsets(cluster, "reviews", "v1")
+    cluster.get_spec(DESTINATION_RULE, "reviews")["workloadSelector"] = {
+        "matchLabels": {"app": "productpage"}
+    }
+    route(cluster, "reviews", "v1")
+
+
+@CASES.names("route-backend-missing")
+def destination_port_missing(cluster: Cluster) -> None:
+    """The Service is there, and has no such port."""
+    rule = {"route": [{"destination": {"host": "details", "port": {"number": 9081}}}]}
+    add_rules(cluster, "details", rule)
 
 
 @CASES.names("rule-not-for-mesh")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bot.kinds import (
     AUTHORIZATION_POLICY,
     DESTINATION_RULE,
-    NETWORK_POLICY,
     PEER_AUTHENTICATION,
     Object,
 )
@@ -27,14 +26,6 @@ kind: AuthorizationPolicy
 metadata: {name: guard}
 spec: {action: ALLOW}
 """
-NETWORK = """
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: guard}
-spec: {podSelector: {matchLabels: {app: ratings}}, policyTypes: [Ingress]}
-"""
-
-
 WIDE = """
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -195,6 +186,52 @@ def caller_not_among_allowed(cluster: Cluster) -> None:
     add_rule(cluster, "ALLOW", "ratings", **{"from": sources})
 
 
+@CASES.names("authorization-denies")
+def token_asked_for(cluster: Cluster) -> None:
+    """Nobody who asks for the page brings a token."""
+    add_rule(
+        cluster, "ALLOW", "productpage", **{"from": [{"source": {"requestPrincipals": ["*"]}}]}
+    )
+
+
+@CASES.names("authorization-denies")
+def without_token_denied(cluster: Cluster) -> None:
+    """The usual DENY of requests without a token."""
+    sources = [{"source": {"notRequestPrincipals": ["*"]}}]
+    add_rule(cluster, "DENY", "productpage", **{"from": sources})
+
+
+@CASES.names("authorization-denies")
+def account_of_another_namespace(cluster: Cluster) -> None:
+    """An account is one of its namespace."""
+    sources = [{"source": {"serviceAccounts": ["default/bookinfo-productpage"]}}]
+    add_rule(cluster, "ALLOW", "details", **{"from": sources})
+
+
+@CASES.spares("authorization-denies")
+def account_by_its_name(cluster: Cluster) -> None:
+    """Without a namespace it is one of the policy's."""
+    sources = [{"source": {"serviceAccounts": ["bookinfo-productpage"]}}]
+    add_rule(cluster, "ALLOW", "details", **{"from": sources})
+
+
+@CASES.names("authorization-denies")
+def condition_not_met(cluster: Cluster) -> None:
+    """`when` names another namespace than the caller's."""
+    condition = {"key": "source.namespace", "values": [MESH]}
+    add_rule(cluster, "ALLOW", "reviews", when=[condition])
+
+
+@CASES.spares("authorization-denies")
+def condition_met(cluster: Cluster) -> None:
+    """`when` names the caller's own namespace, and a header that nobody can judge."""
+    conditions = [
+        {"key": "source.namespace", "values": [APP], "notValues": [MESH]},
+        {"key": "request.headers[x-team]", "values": ["a"]},
+    ]
+    add_rule(cluster, "ALLOW", "reviews", when=conditions)
+
+
 @CASES.names("authorization-denies", Mode.AMBIENT)
 def method_for_ztunnel(cluster: Cluster) -> None:
     """ztunnel knows no methods, and so an ALLOW for GET lets nobody in."""
@@ -289,58 +326,3 @@ def condition_that_cannot_be_judged(cluster: Cluster) -> None:
 def policy_of_the_neighbour(cluster: Cluster) -> None:
     """Another namespace's policy."""
     cluster.apply(POLICY, namespace="shop")
-
-
-@CASES.names("network-policy-blocks")
-@CASES.spares("strict-mtls-plain-client", instead="network-policy-blocks")
-def callers_kept_away(cluster: Cluster) -> None:
-    """A policy without rules lets nobody to ratings."""
-    cluster.apply(NETWORK)
-
-
-def add_network_rule(cluster: Cluster, port: int, **peer: object) -> None:
-    """Adds a policy for ratings that lets one port through."""
-    cluster.apply(NETWORK)
-    rule = {"ports": [{"port": port}], **({"from": [peer]} if peer else {})}
-    cluster.get_spec(NETWORK_POLICY, "guard")["ingress"] = [rule]
-
-
-@CASES.names("network-policy-blocks", Mode.AMBIENT)
-def tunnel_kept_away(cluster: Cluster) -> None:
-    """The application's port is open, and in ambient requests come on 15008."""
-    add_network_rule(cluster, 9080)
-
-
-@CASES.names("network-policy-blocks")
-@CASES.spares("readiness-failing", instead="network-policy-blocks")
-def istiod_out_of_reach(cluster: Cluster) -> None:
-    """The proxy that is not ready without its configuration is a consequence."""
-    cluster.apply(NETWORK.replace("Ingress", "Egress"))
-    pod = cluster.make_unready("ratings-v1")
-    cluster.add_event(pod, "Unhealthy", "Readiness probe failed: config not received from XDS")
-
-
-@CASES.names("network-policy-blocks", Mode.WAYPOINT)
-def waypoint_kept_away(cluster: Cluster) -> None:
-    """The callers are let in, and behind a waypoint it is the waypoint that calls."""
-    add_network_rule(cluster, 15008, podSelector={"matchLabels": {"app": "reviews"}})
-
-
-@CASES.spares("network-policy-blocks", Mode.AMBIENT)
-def tunnel_let_through(cluster: Cluster) -> None:
-    """15008 is open to the namespace."""
-    add_network_rule(cluster, 15008, podSelector={})
-
-
-@CASES.spares("network-policy-blocks")
-def application_and_metrics_let_through(cluster: Cluster) -> None:
-    """What callers and Prometheus need is open."""
-    add_network_rule(cluster, 9080)
-    open_rules = cluster.get_spec(NETWORK_POLICY, "guard")["ingress"]
-    open_rules.append({"ports": [{"port": 15000, "endPort": 15100}]})
-
-
-@CASES.spares("network-policy-blocks")
-def for_other_pods(cluster: Cluster) -> None:
-    """The policy selects pods that nobody of Bookinfo needs."""
-    cluster.apply(NETWORK.replace("ratings", "load-test"))

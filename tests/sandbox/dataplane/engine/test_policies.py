@@ -140,6 +140,19 @@ def test_a_network_policy_for_the_applications_port_cuts_ambient_off() -> None:
 
 
 @pytest.mark.parametrize(
+    ("protocol", "mode", "whole"),
+    [("TCP", "sidecar", False), ("UDP", "sidecar", True), ("TCP", "ambient", True)],
+)
+def test_names_are_looked_up_by_udp(protocol: str, mode: str, whole: bool) -> None:
+    """Egress without UDP 53 finds no Service; for captured pods ztunnel knows the names."""
+    rules = [{"to": [{"podSelector": {}}]}, {"ports": [{"protocol": protocol, "port": 53}]}]
+    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": rules}
+    place = Place(mode=mode, policies=[obj("NetworkPolicy", "egress", spec)])
+    page = place.ask(pod="productpage").body.decode()
+    assert ("Error fetching product reviews" not in page) is whole
+
+
+@pytest.mark.parametrize(
     ("hosts", "mode", "codes"),
     [
         (["istio-system/*", "./details.bookinfo.svc.cluster.local"], "ALLOW_ANY", "200"),

@@ -190,6 +190,20 @@ def test_pods_that_are_left_alone(given: Object, namespace: str) -> None:
     assert not injection.needs_injection(given, namespace)
 
 
+@pytest.mark.parametrize(("word", "old", "new"), [("no", False, True), ("On", True, True)])
+def test_words_beside_true_and_false(word: str, old: bool, new: bool) -> None:
+    """Before 1.27 every word but a few for yes refused a sidecar."""
+    given = pod({"sidecar.istio.io/inject": word})
+    assert injection.needs_injection(given, "bookinfo", any_word=True) is old
+    assert injection.needs_injection(given, "bookinfo") is new
+
+
+def test_label_counts_before_annotation() -> None:
+    """Whatever the older annotation says."""
+    given = pod({"sidecar.istio.io/inject": "false"}, labels={"sidecar.istio.io/inject": "true"})
+    assert injection.needs_injection(given, "bookinfo")
+
+
 def test_resources_can_be_overridden() -> None:
     """One override replaces all of the proxy's resources, as istiod has it."""
     result = injected(NEW, pod({"sidecar.istio.io/proxyCPU": "10m"}))
