@@ -77,11 +77,9 @@ def find_gateway_unused(state: NamespaceState) -> Iterator[Finding]:
     missed = state.page is not None and state.page.status == 404
     if not state.bookinfo or not (missed or "expose" in state.activity.wanted):
         return
-    named = {
-        (parent.get("name"), parent.get("namespace") or route["metadata"].get("namespace"))
-        for route in state.cluster.list_all(HTTP_ROUTE)
-        for parent in list_parents(route)
-    }
+    own = [route for route in state.list_own(HTTP_ROUTE) if list_parents(route)]
+    if own:
+        return  # the page's route is there, and leads somewhere else
     for gateway in state.gateways:
         counts = [
             each.get("attachedRoutes", 0)
@@ -89,16 +87,15 @@ def find_gateway_unused(state: NamespaceState) -> Iterator[Finding]:
         ]
         if is_waypoint(gateway) or not counts or any(counts):
             continue
-        if (get_name(gateway), state.namespace) not in named:
-            yield Finding(
-                Text(
-                    "No HTTPRoute is attached to {gateway}: the page answers 404.",
-                    gateway=describe(gateway),
-                ),
-                (show_field(gateway, "status.listeners.attachedRoutes", 0),),
-                Fix(command="expose"),
-                frozenset({f"Gateway/{get_name(gateway)}"}),
-            )
+        yield Finding(
+            Text(
+                "No HTTPRoute is attached to {gateway}: the page answers 404.",
+                gateway=describe(gateway),
+            ),
+            (show_field(gateway, "status.listeners.attachedRoutes", 0),),
+            Fix(command="expose"),
+            frozenset({f"Gateway/{get_name(gateway)}"}),
+        )
 
 
 def find_host_unserved(route: Object, gateway: Object) -> Iterator[Finding]:

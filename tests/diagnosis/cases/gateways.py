@@ -249,7 +249,7 @@ def backend_granted_since(cluster: Cluster) -> None:
 @CASES.names("route-parent-missing")
 def host_that_no_listener_takes(cluster: Cluster) -> None:
     """Listener and route are for different hosts."""
-    get_route(cluster)["hostnames"] = ["bookinfo.example.com"]
+    cluster.get_spec(HTTP_ROUTE, "bookinfo")["hostnames"] = ["bookinfo.example.com"]
     judge_route(cluster, "Accepted", "NoMatchingListenerHostname")
 
 
@@ -294,6 +294,17 @@ spec:
 """,
         namespace="shop",
     )
+
+
+@CASES.names("route-not-allowed")
+@CASES.spares("route-parent-missing", instead="route-not-allowed")
+def own_gateway_left_behind(cluster: Cluster) -> None:
+    """The route has gone over to another Gateway: that its old one has none is no cause."""
+    old, pods = cluster.get(GATEWAY, EDGE), cluster.get(DEPLOYMENT, EDGE_POD)
+    old.setdefault("status", {})["listeners"] = [{"name": "http", "attachedRoutes": 0}]
+    cluster.activity = Activity(wanted=frozenset({"expose"}))
+    gateway_elsewhere(cluster)
+    cluster.add(old, pods)
 
 
 @CASES.names("route-not-allowed")
