@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from bot.diagnosis.state import ClusterState, Unread
+from bot.diagnosis.state import CLUSTER_DOMAIN, ClusterState, Unread
 from bot.errors import ClusterError, Forbidden, NotFound, Unavailable
 from bot.kinds import (
     AUTHORIZATION_POLICY,
@@ -177,18 +177,23 @@ def list_hosts_elsewhere(reader: Reader, objects: dict[Kind, list[Object]]) -> s
     """Return the Services of other namespaces, as (namespace, name), that rules here name."""
     hosts: set[str] = set()
     for rule in (*objects[VIRTUAL_SERVICE], *objects[DESTINATION_RULE]):
-        if rule["metadata"].get("namespace") not in reader.namespaces:
+        spec, home = rule.get("spec") or {}, str(rule["metadata"].get("namespace", ""))
+        named = {str(host) for host in (*(spec.get("hosts") or []), spec.get("host", ""))}
+        # Rules of others matter where they are for a Service of a namespace that is read.
+        if home not in reader.namespaces and not any(
+            f".{place}.svc." in host for host in named for place in reader.namespaces
+        ):
             continue
-        spec = rule.get("spec") or {}
-        hosts |= {str(host) for host in (*(spec.get("hosts") or []), spec.get("host", ""))}
-        hosts |= {
+        named |= {
             str((route.get("destination") or {}).get("host", ""))
             for each in spec.get("http") or []
             for route in each.get("route") or []
         }
+        # A name without a dot belongs to the rule's own namespace.
+        hosts |= {h if "." in h or not h else f"{h}.{home}.svc.{CLUSTER_DOMAIN}" for h in named}
     parts = [host.split(".") for host in hosts if host.count(".") > 1 and "*" not in host]
-    named = {(each[1], each[0]) for each in parts if each[2] == "svc"}
-    return {each for each in named if each[0] not in reader.namespaces}
+    places = {(each[1], each[0]) for each in parts if each[2] == "svc"}
+    return {each for each in places if each[0] not in reader.namespaces}
 
 
 def find_newest_moment(objects: dict[Kind, list[Object]]) -> datetime:

@@ -136,6 +136,8 @@ def find_never_reaches(state: NamespaceState) -> Iterator[Finding]:
             if not versions or versions & ASK_RATINGS or not list_rules_in_force(state, "reviews"):
                 continue
             route = find_user_rule(list_rules_in_force(state, "reviews"), user)
+            if route and route.fault:
+                continue  # that fault is met first, and is seen
             shown = [verbatim(describe(route.owner))] if route else []
             words = ", ".join(sorted(versions))
             yield Finding(

@@ -72,12 +72,9 @@ class MeshEngine:
     def _send_by_source(self, source: Workload, hop: Hop) -> Reply:
         around, call = hop.context.around, hop.call
         service = around.live.find_service(call.host, source.namespace)
-        if service is None:
-            return Reply(hop.now + hop.context.draw_delay(2), failure="unknown host")
-        # For a captured pod ztunnel answers for the names that it knows.
-        policies, namespaces = around.network_policies, around.live.namespaces
-        if not source.captured and not lets_names_through(policies, namespaces, source):
-            return Reply(hop.now + LOOKUP_SECONDS, failure="unknown host")
+        if service is None or not _finds_names(hop, source):
+            wait = hop.context.draw_delay(2) if service is None else LOOKUP_SECONDS
+            return Reply(hop.now + wait, failure="unknown host")
         if source.kind == "sidecar":
             return self._send_by_envoy(source, source, hop)
         if source.captured:
@@ -288,6 +285,15 @@ def _gets_through(hop: Hop, source: Workload, target: Workload, port: int) -> bo
     """Tell whether NetworkPolicies let a connection through."""
     around = hop.context.around
     return lets_through(around.network_policies, around.live.namespaces, source, target, port)
+
+
+def _finds_names(hop: Hop, source: Workload) -> bool:
+    """Tell whether a program in a pod gets addresses for names: for a captured pod ztunnel answers
+    for those that it knows."""
+    around = hop.context.around
+    return source.captured or lets_names_through(
+        around.network_policies, around.live.namespaces, source
+    )
 
 
 def _is_denied(proxy: Workload, source: Workload, hop: Hop) -> bool:
