@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.diagnosis.facts import show_event
 from bot.diagnosis.model import Fix
-from bot.diagnosis.objects import is_pod_ready
+from bot.diagnosis.objects import get_template_labels, is_pod_ready
 from bot.diagnosis.state import NamespaceState, get_age, list_events_about
 from bot.kinds import DAEMON_SET, DEPLOYMENT, POD, Object
 from bot.knowledge.bookinfo.app import BOOKINFO
@@ -112,6 +112,13 @@ def list_refusals(state: NamespaceState) -> list[Refusal]:
             ]
             found += [Refusal(workload, str(e.get("message", "")), e) for e in events[-1:]]
     return found
+
+
+def name_refused(refused: Sequence[Refusal]) -> frozenset[str]:
+    """Return the names of refused workloads and of the apps that they are of."""
+    names = {f"{r.workload['kind']}/{get_name(r.workload)}" for r in refused}
+    apps = {get_template_labels(r.workload).get("app") for r in refused}
+    return frozenset(names | {f"app/{app}" for app in apps if app})
 
 
 def find_refusal_event(state: NamespaceState, workload: Object, message: str) -> Object | None:

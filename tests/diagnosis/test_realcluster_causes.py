@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tests.diagnosis.broken_by_kubectl import AT_THE_END, MORE_IN_AMBIENT, MORE_IN_SIDECARS
 from tests.marks import realcluster
 from tests.scenarios.realcluster import play
 
@@ -172,20 +173,23 @@ IN_AMBIENT = (
 )
 
 
-def write_play(start: str, cases: tuple[tuple[str, str, str], ...]) -> str:
+def write_play(start: str, cases: tuple[tuple[str, str, str], ...], end: str = "healthy") -> str:
     """Return a play that begins so, and brings in, asks for and takes back each cause."""
     lines = [start]
     for cause, inject, undo in cases:
         # Controllers write conditions and events within a second or two.
         lines += [f"$ {inject}", "$ sleep 2", f"/mesh why -> cause {cause}"]
         lines += [f"$ {undo}", "$ sleep 1"]
-    return "\n".join([*lines, "/mesh why -> cause healthy", ""])
+    return "\n".join([*lines, f"/mesh why -> cause {end}" if end else "", ""])
 
 
 async def test_causes_are_named_on_a_real_control_plane(tmp_path: Path) -> None:
     """With sidecars, then in ambient with a waypoint; in between and at the end it is healthy."""
     script = tmp_path / "causes.mesh"
-    text = write_play(SIDECARS, IN_SIDECARS) + write_play(AMBIENT, IN_AMBIENT)
+    text = write_play(SIDECARS, IN_SIDECARS + MORE_IN_SIDECARS)
+    text += write_play(AMBIENT, IN_AMBIENT + MORE_IN_AMBIENT)
+    # The last two take the application away, and then its namespace.
+    text += write_play("", AT_THE_END, "")
     await asyncio.to_thread(script.write_text, text)
     code, transcript = await play(
         str(script), "--allow-shell", "--data-plane", "embedded", "--timeout", "300"

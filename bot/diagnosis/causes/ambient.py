@@ -289,7 +289,16 @@ CAUSES = (
         "`/mesh waypoint`",
         find_rule_without_waypoint,
         ("route", "fault"),
-        ("fault-in-force", "fault-user-mismatch", "user-never-reaches-ratings", "l4-only"),
+        (
+            "fault-in-force",
+            "fault-user-mismatch",
+            "user-never-reaches-ratings",
+            "l4-only",
+            # What a rule that nobody obeys names is not missed yet.
+            "subset-without-destinationrule",
+            "subset-without-pods",
+            "destinationrule-host-mismatch",
+        ),
         gravity=3,
         source="KIA1109, KIA1113",
         needs=(GATEWAY,),

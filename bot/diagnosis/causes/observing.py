@@ -144,6 +144,13 @@ def find_kiali_unready(state: NamespaceState) -> Iterator[Finding]:
         )
     elif kiali is not None:
         yield from find_service_unusable(state, kiali, "kiali")
+    elif service := state.shared.find_mesh(SERVICE, "kiali"):
+        yield Finding(
+            Text("Kiali's Deployment is gone, and the rest of it is still there."),
+            (verbatim(describe(service)),),
+            Fix(command="kiali"),
+            frozenset({"Deployment/kiali"}),
+        )
 
 
 def read_kiali_config(state: NamespaceState) -> tuple[Object | None, Object]:
@@ -272,7 +279,7 @@ CAUSES = (
         "kiali-not-ready",
         Subject.OBSERVING,
         "Kiali is there and does not answer.",
-        "Its Deployment.",
+        "Its Deployment, or that it is gone while its Service is there.",
         "`/mesh kiali`",
         find_kiali_unready,
         ("kiali",),

@@ -15,6 +15,7 @@ from bot.diagnosis.reasons import (
     list_refusals,
     list_unready_pods,
     name_owner,
+    name_refused,
 )
 from bot.diagnosis.state import NamespaceState
 from bot.kinds import Object
@@ -128,13 +129,6 @@ def find_paused(state: NamespaceState) -> Iterator[Finding]:
 def list_refused(state: NamespaceState, pattern: str) -> list[Refusal]:
     """Return the refusals whose message matches."""
     return [r for r in list_refusals(state) if re.search(pattern, r.message)]
-
-
-def name_refused(refused: list[Refusal]) -> frozenset[str]:
-    """Return the names of refused workloads and of the apps that they are of."""
-    names = {f"{r.workload['kind']}/{get_name(r.workload)}" for r in refused}
-    apps = {get_template_labels(r.workload).get("app") for r in refused}
-    return frozenset(names | {f"app/{app}" for app in apps if app})
 
 
 def find_quota_exceeded(state: NamespaceState) -> Iterator[Finding]:

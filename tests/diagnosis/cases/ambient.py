@@ -177,6 +177,13 @@ def labelled_a_moment_ago(cluster: Cluster) -> None:
         each["metadata"]["creationTimestamp"] = stamp(4)
 
 
+@CASES.names("l7-rule-without-waypoint", Mode.AMBIENT)
+@CASES.spares("subset-without-destinationrule", Mode.AMBIENT, instead="l7-rule-without-waypoint")
+def nobody_misses_the_subset(cluster: Cluster) -> None:
+    """A rule that nobody obeys fails nobody, whatever it names."""
+    route(cluster, "reviews", "v7")
+
+
 @CASES.names("ambient-opted-out", Mode.AMBIENT)
 def pod_labelled_by_hand(cluster: Cluster) -> None:
     """The template is as it was, and the pod itself carries the label."""

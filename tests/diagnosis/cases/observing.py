@@ -115,6 +115,12 @@ def kiali_service_gone(cluster: Cluster) -> None:
     cluster.remove(SERVICE, "kiali")
 
 
+@CASES.names("kiali-not-ready")
+def kiali_deployment_deleted(cluster: Cluster) -> None:
+    """The Service and the configuration are still there."""
+    cluster.remove(DEPLOYMENT, "kiali")
+
+
 @CASES.names("kiali-other-prometheus")
 @CASES.spares("no-traffic", instead="kiali-other-prometheus")
 def asks_the_monitoring(cluster: Cluster) -> None:

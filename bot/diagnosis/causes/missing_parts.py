@@ -1,0 +1,110 @@
+"""Causes in what pods name and nobody has: accounts, ConfigMaps, Secrets; and other refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.diagnosis.facts import list_words
+from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.reasons import (
+    CONSEQUENCES,
+    find_owner,
+    list_container_troubles,
+    list_refusals,
+    list_unready_pods,
+    name_owner,
+    name_refused,
+)
+from bot.diagnosis.state import NamespaceState, list_events_about
+from bot.kinds import Object
+from bot.knowledge.objects.workloads import get_name
+from bot.text import Text, verbatim
+
+CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+"""States of containers that the kubelet cannot start as they are written (Kubernetes 1.36)."""
+NAMED_ELSEWHERE = re.compile(
+    r"exceeded quota|failed quota|usage per|limit to request ratio|violates PodSecurity|webhook"
+)
+"""Words of refusals that are causes of their own."""
+
+
+def find_refused(state: NamespaceState) -> Iterator[Finding]:
+    """Yield workloads whose pods the API server refuses for a reason that is no other cause's."""
+    refused = [r for r in list_refusals(state) if not NAMED_ELSEWHERE.search(r.message)]
+    if refused:
+        first = refused[0].workload
+        place = first["metadata"].get("namespace", "")
+        yield Finding(
+            Text(
+                "The API server refuses pods of {workloads}.",
+                workloads=list_words([get_name(r.workload) for r in refused]),
+            ),
+            tuple(r.evidence for r in refused[:2]),
+            Fix(line=f"kubectl describe replicaset -n {place}"),
+            name_refused(refused),
+        )
+
+
+def find_unmounted(state: NamespaceState) -> Iterator[Finding]:
+    """Yield pods that cannot start for want of a ConfigMap, a Secret or another part."""
+    seen: set[str] = set()
+    for pod in list_unready_pods(state):
+        owner = find_owner(state, pod)
+        key = get_name(owner) if owner else get_name(pod)
+        shown = show_missing(state, pod)
+        if shown is None or key in seen:
+            continue
+        seen.add(key)
+        place = pod["metadata"].get("namespace", "")
+        yield Finding(
+            Text(
+                "Pods of {workload} cannot start: something that they name is missing.",
+                workload=key,
+            ),
+            (shown,),
+            Fix(line=f"kubectl describe pod {get_name(pod)} -n {place}"),
+            name_owner(state, pod),
+        )
+
+
+def show_missing(state: NamespaceState, pod: Object) -> Text | None:
+    """Return the kubelet's words about what a pod lacks, or None."""
+    for trouble in list_container_troubles(pod):
+        if trouble.reason in CONFIG_REASONS:
+            return trouble.evidence
+    mounts = [e for e in list_events_about(state, pod) if e.get("reason") == "FailedMount"]
+    missing = [e for e in mounts if "not found" in str(e.get("message", ""))]
+    if not missing:
+        return None
+    return verbatim(f"Pod {get_name(pod)}: FailedMount: {missing[-1].get('message', '')}")
+
+
+CAUSES = (
+    Cause(
+        "pods-refused",
+        Subject.CLUSTER,
+        "The API server refuses pods, for instance since their ServiceAccount does not exist.",
+        "Condition ReplicaFailure and event `FailedCreate`, in the API server's words.",
+        "What the message says is missing",
+        find_refused,
+        ("bookinfo",),
+        CONSEQUENCES,
+        gravity=1,
+        source="Kubernetes 1.36, admission of pods",
+        by_object=True,
+    ),
+    Cause(
+        "mount-missing",
+        Subject.CLUSTER,
+        "A pod names a ConfigMap, a Secret or another part that does not exist.",
+        "`CreateContainerConfigError`, or event `FailedMount … not found`.",
+        "Create it, or take it out of the template",
+        find_unmounted,
+        ("bookinfo",),
+        (*CONSEQUENCES, "pod-starting"),
+        gravity=1,
+        source="Kubernetes 1.36, the kubelet",
+        by_object=True,
+    ),
+)

@@ -1,0 +1,44 @@
+"""What pods name and nobody has."""
+
+from __future__ import annotations
+
+from tests.diagnosis.cases.registry import Cases
+from tests.diagnosis.cluster import Cluster
+
+CASES = Cases()
+ACCOUNT = (
+    "forbidden: error looking up service account bookinfo/bookinfo-ratings: serviceaccount "
+    '"bookinfo-ratings" not found'
+)
+SECRET = 'MountVolume.SetUp failed for volume "keys" : secret "keys" not found'
+
+
+@CASES.names("pods-refused")
+def account_deleted(cluster: Cluster) -> None:
+    """Without its ServiceAccount a pod is not admitted."""
+    cluster.refuse_pods("ratings-v1", ACCOUNT)
+
+
+@CASES.spares("pods-refused", instead="quota-exceeded")
+def quota_says_no(cluster: Cluster) -> None:
+    """A refusal that has a name of its own."""
+    cluster.refuse_pods("ratings-v1", "forbidden: exceeded quota: few, requested: pods=1")
+
+
+@CASES.names("mount-missing")
+def config_map_missing(cluster: Cluster) -> None:
+    """The environment is to come from a ConfigMap that nobody made."""
+    cluster.make_wait("details-v1", "CreateContainerConfigError", 'configmap "flags" not found')
+
+
+@CASES.names("mount-missing")
+def secret_missing(cluster: Cluster) -> None:
+    """The kubelet tries again and again to mount it."""
+    found = cluster.make_wait("details-v1", "ContainerCreating", age=20)
+    cluster.add_event(found, "FailedMount", SECRET)
+
+
+@CASES.spares("mount-missing", instead="image-not-found")
+def image_missing(cluster: Cluster) -> None:
+    """A container that waits for its image."""
+    cluster.make_wait("details-v1", "ErrImagePull", "not found")
