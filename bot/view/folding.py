@@ -34,8 +34,6 @@ small print are not counted."""
 MOST_PARTS = MOST_SHOWN - 1
 MOST_LINKS = 3
 """Links that fit a line or two of a phone."""
-LONGEST_SHOWN = 160
-"""Characters of a line in the channel where there is more of it behind Details."""
 LONGEST_NOTE = 200
 """Characters of a pod's own words in the line of a part."""
 

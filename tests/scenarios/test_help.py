@@ -35,6 +35,7 @@ async def test_help_shows_first_what_somebody_may_run(stage: Stage) -> None:
 async def test_help_explains_subjects_steps_and_words(stage: Stage) -> None:
     """A step's help says what its name means; a subject lists its steps, mine first."""
     assert "`/mesh route` — " in words(await stage.type("/mesh help rules"))
+    assert "`/mesh undo` — " in words(await stage.type("/mesh help take back"))
     said = words(await stage.type("@alice: /mesh help look"))
     assert "`/mesh graph` — " in said
     step = words(await stage.type("/mesh help waypoint"))

@@ -45,7 +45,7 @@ SUBJECTS = (
         ("look", "see", "mirar", "ver"),
         ("status", "graph", "traces", "why", "show", "links"),
     ),
-    Subject(Text("take back"), ("back", "take-back", "deshacer"), ("undo", "reset", "uninstall")),
+    Subject(Text("take back"), ("take back", "back", "deshacer"), ("undo", "reset", "uninstall")),
     Subject(
         Text("session"),
         ("session", "sesión"),
