@@ -3,7 +3,6 @@ seen."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -29,15 +28,6 @@ async def typed(stage: Stage, *lines: str) -> str:
     return said
 
 
-async def details(stage: Stage) -> str:
-    """What stands in the thread of a question, once it is there."""
-    for _ in range(500):
-        if found := [m for m in stage.workspace.list_messages() if m.thread_ts not in ("", m.ts)]:
-            return words(found[-1])
-        await asyncio.sleep(0.02)
-    return ""
-
-
 async def labels(stage: Stage) -> dict[str, str]:
     """The labels of the application's namespace."""
     namespace: Object = await stage.api.get(NAMESPACES, "bookinfo") or {}
@@ -57,7 +47,7 @@ async def test_into_the_ambient_mesh_and_back(tmp_path: Path, istio: str) -> Non
         assert "VirtualService reviews removed" in asked
         assert "removes Deployment istio-ingressgateway" in asked
         assert "6 Deployments restart without their sidecars" in asked
-        assert "changes Deployment istiod (containers[discovery].image" in await details(stage)
+        assert "changes Deployment istiod (containers[discovery].image" in asked
         said = await typed(stage, 'click "Go ambient"')
         assert "6 of 6 pods without sidecar" in said
         assert "6 of 6 pods redirected to ztunnel" in said
