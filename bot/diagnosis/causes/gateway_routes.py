@@ -69,7 +69,40 @@ def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
                 Fix(command="expose"),
                 frozenset({f"HTTPRoute/{get_name(route)}"}),
             )
+        yield from find_service_unattached(state, route)
     yield from find_gateway_unused(state)
+
+
+def find_service_unattached(state: NamespaceState, route: Object) -> Iterator[Finding]:
+    """Yield that a route between services is for a Service, or a port of one, that is not there."""
+    home = str(route["metadata"].get("namespace", ""))
+    for parent in route["spec"].get("parentRefs") or []:
+        name, port = str(parent.get("name")), parent.get("port")
+        place = str(parent.get("namespace") or home)
+        if parent.get("kind") != "Service" or place != state.namespace:
+            continue
+        service = state.services.get(name)
+        ports = [p.get("port") for p in (service or {}).get("spec", {}).get("ports") or []]
+        if service is not None and (port is None or port in ports):
+            continue
+        wanted = f"{name}:{port}" if port else name
+        yield Finding(
+            Text(
+                "{route} is for Service {service}, which is not there: nobody obeys it.",
+                route=describe(route),
+                service=wanted,
+            ),
+            (
+                show_field(route, "parentRefs", wanted),
+                Text(
+                    "Services of {namespace}: {services}",
+                    namespace=state.namespace,
+                    services=list_words(sorted(state.services)),
+                ),
+            ),
+            Fix(line=f"kubectl edit httproute {get_name(route)} -n {home}"),
+            frozenset({f"HTTPRoute/{get_name(route)}", f"Service/{name}", f"app/{name}"}),
+        )
 
 
 def find_gateway_unused(state: NamespaceState) -> Iterator[Finding]:
@@ -317,7 +350,7 @@ CAUSES = (
     Cause(
         "route-parent-missing",
         Subject.EXPOSING,
-        "The HTTPRoute names a Gateway that is not there, or none is attached to it.",
+        "The HTTPRoute names a Gateway or a Service that is not there, or a Gateway has no route.",
         "No such Gateway, listener or host; `attachedRoutes: 0`; 404 at the gateway.",
         "`/mesh expose`",
         find_parent_missing,

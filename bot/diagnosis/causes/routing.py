@@ -10,6 +10,7 @@ from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.rules import (
     HttpRule,
     is_registered,
+    is_visible,
     list_routes_between,
     list_rules,
     list_rules_in_force,
@@ -192,6 +193,8 @@ def find_not_for_mesh(state: NamespaceState) -> Iterator[Finding]:
     """Yield VirtualServices for a Service here that callers inside the mesh never see."""
     for virtual_service in state.list_own(VIRTUAL_SERVICE):
         named = [s for s in state.services if names_service(state, virtual_service, s)]
+        if named and reaches_mesh(virtual_service) and not is_visible(state, virtual_service):
+            yield build_hidden_finding(state, virtual_service, named[0])
         if named and not reaches_mesh(virtual_service):
             gateways = virtual_service["spec"].get("gateways") or []
             name = get_name(virtual_service)
@@ -209,6 +212,25 @@ def find_not_for_mesh(state: NamespaceState) -> Iterator[Finding]:
                 ),
                 frozenset({f"VirtualService/{name}", f"Service/{named[0]}"}),
             )
+
+
+def build_hidden_finding(state: NamespaceState, virtual_service: Object, service: str) -> Finding:
+    """Return the finding that a rule is exported to other namespaces than its callers'."""
+    name, export = get_name(virtual_service), virtual_service["spec"].get("exportTo") or []
+    return Finding(
+        Text(
+            "{object} is exported to {namespaces} alone: callers of {service} here never see it.",
+            object=describe(virtual_service),
+            namespaces=list_words([str(each) for each in export]),
+            service=service,
+        ),
+        (show_field(virtual_service, "spec.exportTo", ", ".join(map(str, export))),),
+        Fix(
+            line=f"kubectl patch virtualservice {name} -n {state.namespace} --type=json "
+            """-p '[{"op":"remove","path":"/spec/exportTo"}]'"""
+        ),
+        frozenset({f"VirtualService/{name}", f"Service/{service}"}),
+    )
 
 
 def find_mixed(state: NamespaceState) -> Iterator[Finding]:

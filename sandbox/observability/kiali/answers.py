@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from sandbox.cluster.contract import ApiError, Object, Request, Response
 from sandbox.observability.answers import (
     build_json_response,
+    build_text_response,
     get_first,
     parse_parameters,
 )
@@ -17,6 +18,9 @@ from sandbox.observability.kiali.graph import KialiError
 from sandbox.observability.kiali.state import HEALTH_RANGE_SECONDS, KialiState
 from sandbox.observability.metrics.syntax import QueryError, parse_duration
 from sandbox.observability.process_registry import Unreachable
+
+_FOR_EVERYBODY = ("/auth/info", "/authenticate", "/logout")
+"""Paths that Kiali answers whoever asks, whatever its strategy (Kiali 1.87 and 2.26)."""
 
 
 class KialiApi:
@@ -39,6 +43,9 @@ class KialiApi:
             return build_json_response({"error": str(error)}, 500)
 
     async def _answer_api(self, path: str, request: Request) -> Response:
+        # The API server's proxy takes a visitor's own credentials away, so nobody here has any.
+        if self._state.settings.strategy != "anonymous" and path not in _FOR_EVERYBODY:
+            return build_text_response("Unauthorized\n", 401)
         asked, moment = parse_parameters(request), await self._state.build_context()
         if path == "/namespaces/graph":
             return build_json_response(self._state.get_graph(moment, asked))

@@ -186,6 +186,36 @@ def subsets_for_the_caller(cluster: Cluster) -> None:
     route(cluster, "reviews", "v1")
 
 
+@CASES.names("rule-not-for-mesh")
+def exported_elsewhere(cluster: Cluster) -> None:
+    """`exportTo` leaves the callers' namespace out."""
+    add_rules(cluster, "reviews", lead("reviews"), exportTo=[MESH])
+
+
+@CASES.spares("rule-not-for-mesh")
+def exported_here(cluster: Cluster) -> None:
+    """`.` is the rule's own namespace."""
+    add_rules(cluster, "reviews", lead("reviews"), exportTo=["."])
+
+
+@CASES.names("route-parent-missing", Mode.WAYPOINT)
+def attached_to_no_port(cluster: Cluster) -> None:
+    """The Service is there, and has no such port."""
+    cluster.apply(
+        ROUTE_BETWEEN.replace(
+            "name: reviews, port: 9080}]\n  rules", "name: reviews, port: 80}]\n  rules"
+        )
+    )
+
+
+@CASES.names("route-parent-missing", Mode.WAYPOINT)
+def attached_to_nobody(cluster: Cluster) -> None:
+    """There is no Service `review`."""
+    cluster.apply(
+        ROUTE_BETWEEN.replace("kind: Service, name: reviews", "kind: Service, name: review")
+    )
+
+
 @CASES.names("route-backend-missing")
 def destination_port_missing(cluster: Cluster) -> None:
     """The Service is there, and has no such port."""

@@ -157,6 +157,20 @@ async def test_anonymous_visitors(mesh: World) -> None:
     assert (await mesh.ask("/api/auth/info")).json["strategy"] == "anonymous"
 
 
+@pytest.mark.parametrize("kiali", ["1.87", "2.26"])
+async def test_visitors_without_a_token(mesh: World) -> None:
+    """Under another strategy only health and the strategy itself are told."""
+    found = await mesh.mesh.get(MAPS, "kiali", SYSTEM)
+    config = yaml.safe_load(found["data"]["config.yaml"]) | {"auth": {"strategy": "token"}}
+    edited = {"data": {"config.yaml": yaml.safe_dump(config)}}
+    await mesh.mesh.client.merge(MAPS, "kiali", SYSTEM, edited)
+    await restart(mesh)
+    assert (await mesh.ask("/api/auth/info")).json["strategy"] == "token"
+    assert (await mesh.ask("/healthz")).status == 200
+    for path in ("/api/namespaces/graph?namespaces=bookinfo", "/api/namespaces"):
+        assert (await mesh.ask(path)).status == 401
+
+
 @pytest.mark.parametrize("kiali", ["2.26"])
 @pytest.mark.parametrize(
     ("path", "status", "words"),
