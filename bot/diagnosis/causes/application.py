@@ -16,7 +16,7 @@ from bot.diagnosis.model import EVERYTHING, Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_template_labels, is_pod_ready
 from bot.diagnosis.services import get_protocol, is_http, list_selected_pods, lists_target
 from bot.diagnosis.state import APPS, NamespaceState, is_in_mesh, list_pods_of
-from bot.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Object
+from bot.kinds import DEPLOYMENT, NAMESPACE, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 
@@ -28,7 +28,10 @@ LATER_STEPS = frozenset(
 
 def find_not_deployed(state: NamespaceState) -> Iterator[Finding]:
     """Yield that a later step was asked for, and Bookinfo is not there."""
-    if state.bookinfo or is_terminating(state.object):
+    if is_terminating(state.object):
+        return
+    if state.bookinfo:
+        yield from find_part_missing(state)
         return
     asked = sorted(state.activity.wanted & LATER_STEPS)
     signs = [verbatim(describe(g)) for g in state.gateways]
@@ -52,6 +55,27 @@ def find_not_deployed(state: NamespaceState) -> Iterator[Finding]:
         (nothing, *steps, *signs[:2]),
         Fix(command="bookinfo"),
     )
+
+
+def find_part_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that parts of Bookinfo are gone whose Services are still there."""
+    there = {get_template_labels(d).get("app") for d in state.workloads}
+    there |= {get_labels(pod).get("app") for pod in state.pods}
+    gone = [app for app in APPS if app in state.services and app not in there]
+    if gone:
+        yield Finding(
+            Text(
+                "Bookinfo in {namespace} lacks {apps}: nobody is behind the Service.",
+                apps=list_words(gone),
+                namespace=state.namespace,
+            ),
+            (
+                Text("no Deployment has pods with the label app={app}", app=gone[0]),
+                verbatim(describe(state.services[gone[0]])),
+            ),
+            Fix(command="bookinfo"),
+            frozenset({f"{kind}/{app}" for app in gone for kind in ("app", "Service")}),
+        )
 
 
 def is_terminating(namespace: Object | None) -> bool:
@@ -192,8 +216,8 @@ CAUSES = (
     Cause(
         "app-not-deployed",
         Subject.APPLICATION,
-        "A later step was asked for, and Bookinfo is not in the namespace.",
-        "No workloads of Bookinfo in the namespace.",
+        "A later step was asked for, and Bookinfo, or a part of it, is not in the namespace.",
+        "No workloads of Bookinfo in the namespace, or none behind one of its Services.",
         "`/mesh bookinfo`",
         find_not_deployed,
         ("inject", "expose", "route", "ambient"),
@@ -204,11 +228,14 @@ CAUSES = (
             "service-missing",
             "subset-without-pods",
             "no-traffic",
+            "service-selects-no-pods",
         ),
         gravity=1,
+        by_object=True,
         needs=(
             DEPLOYMENT,
             NAMESPACE,
+            POD,
         ),
     ),
     Cause(

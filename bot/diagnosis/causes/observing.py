@@ -284,7 +284,7 @@ CAUSES = (
         find_kiali_unready,
         ("kiali",),
         gravity=6,
-        needs=(SERVICE,),
+        needs=(DEPLOYMENT, SERVICE),
     ),
     Cause(
         "kiali-other-prometheus",

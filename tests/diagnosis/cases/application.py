@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.diagnosis.state import Activity
-from bot.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE
+from bot.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, NAMESPACE, POD, SERVICE
 from bot.knowledge.objects.workloads import get_name
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster, Mode
@@ -70,6 +70,23 @@ def active_with_a_condition(cluster: Cluster) -> None:
     """A namespace that lives, with a workload that has no pods."""
     cluster.get(NAMESPACE, APP)["status"]["conditions"] = [condition("NamespaceReady", "True")]
     cluster.scale_to_zero("details-v1")
+
+
+@CASES.names("app-not-deployed")
+@CASES.spares("service-selects-no-pods", instead="app-not-deployed")
+def part_deleted(cluster: Cluster) -> None:
+    """The Service is still there, and nobody is behind it."""
+    for found in cluster.list_pods("productpage-v1"):
+        cluster.remove(POD, found["metadata"]["name"])
+    cluster.remove(DEPLOYMENT, "productpage-v1")
+
+
+@CASES.spares("app-not-deployed")
+def version_deleted(cluster: Cluster) -> None:
+    """The other versions of reviews answer."""
+    for found in cluster.list_pods("reviews-v2"):
+        cluster.remove(POD, found["metadata"]["name"])
+    cluster.remove(DEPLOYMENT, "reviews-v2")
 
 
 @CASES.names("service-missing")
