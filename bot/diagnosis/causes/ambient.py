@@ -298,6 +298,7 @@ CAUSES = (
             "subset-without-destinationrule",
             "subset-without-pods",
             "destinationrule-host-mismatch",
+            "rule-without-default",
         ),
         gravity=3,
         source="KIA1109, KIA1113",

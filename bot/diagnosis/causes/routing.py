@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.rules import (
+    ONE_PATH,
     HttpRule,
     is_registered,
     is_visible,
@@ -20,7 +21,7 @@ from bot.diagnosis.rules import (
     resolve_host,
     service_exists,
 )
-from bot.diagnosis.state import APPS, NamespaceState
+from bot.diagnosis.state import APPS, NamespaceState, is_in_mesh
 from bot.kinds import SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim
@@ -173,6 +174,37 @@ def find_shadowed(state: NamespaceState) -> Iterator[Finding]:
             )
 
 
+def find_without_default(state: NamespaceState) -> Iterator[Finding]:
+    """Yield rules that are for some requests alone, by a header, so that nobody takes the rest."""
+    for service in ONE_PATH:
+        rules = list_rules_in_force(state, service) if is_in_mesh(state) else []
+        if not rules or not all(asks_for_header(rule) for rule in rules):
+            continue
+        users = sorted({user for rule in rules for user in rule.users})
+        yield Finding(
+            Text(
+                "{object} has no rule for those whom no match fits: their requests to {service} "
+                "get 404.",
+                object=describe(rules[0].owner),
+                service=service,
+            ),
+            (
+                Text("every rule asks for a header; users: {users}", users=list_words(users)),
+                show_field(rules[0].owner, "rules", len(rules)),
+            ),
+            suggest_rule_fix(rules[0].owner, users[0] if users else ""),
+            frozenset({f"Service/{service}", f"app/{service}"}),
+        )
+
+
+def asks_for_header(rule: HttpRule) -> bool:
+    """Tell whether every match of a rule asks for a header, so that it cannot fit everybody."""
+    spec = rule.owner["spec"]
+    written = (spec.get("rules") or spec.get("http"))[rule.index]
+    matches = written.get("matches") or written.get("match") or []
+    return bool(matches) and all(match.get("headers") for match in matches)
+
+
 def show_match(rule: HttpRule) -> str:
     """Return what a rule that catches all matches, as it is written."""
     matches = rule.owner["spec"]["http"][rule.index].get("match") or []
@@ -284,6 +316,18 @@ CAUSES = (
         gravity=3,
         source="KIA1106, IST0109; sidecars obey the oldest",
         by_object=True,
+    ),
+    Cause(
+        "rule-without-default",
+        Subject.RULES,
+        "Every rule for a Service asks for a header: who does not send it gets 404.",
+        "The rules in force, none of which takes the rest.",
+        "A last rule without a match",
+        find_without_default,
+        ("route", "fault"),
+        gravity=2,
+        by_object=True,
+        source="Istio 1.23 and 1.30: without a route Envoy answers 404",
     ),
     Cause(
         "rule-shadowed",

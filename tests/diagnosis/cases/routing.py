@@ -186,6 +186,19 @@ def subsets_for_the_caller(cluster: Cluster) -> None:
     route(cluster, "reviews", "v1")
 
 
+@CASES.names("rule-without-default")
+def nobody_else_is_served(cluster: Cluster) -> None:
+    """Only jason has a rule."""
+    add_rules(cluster, "reviews", lead("reviews", user="jason"))
+
+
+@CASES.spares("rule-without-default")
+def path_for_everybody(cluster: Cluster) -> None:
+    """A match by path takes the rest."""
+    rest = lead("reviews", match=[{"uri": {"regex": "/reviews/.*"}}])
+    add_rules(cluster, "reviews", lead("reviews", user="jason"), rest)
+
+
 @CASES.names("rule-not-for-mesh")
 def exported_elsewhere(cluster: Cluster) -> None:
     """`exportTo` leaves the callers' namespace out."""
