@@ -39,7 +39,7 @@ FOREIGN = (
     re.compile(r"Processing resources for \w+(?: gateways| core)?"),  # istioctl
     re.compile(r"containers with unready status: \[[\w-]+\]"),  # the kubelet
     re.compile(r"Resource programmed, assigned to service\(s\) \S+"),  # istiod
-    re.compile(r"KIA\d+ [\w ]+ \(warning"),  # Kiali
+    re.compile(r"KIA\d+ [\w ]+ \((?:warning|error)"),  # Kiali
     re.compile(r"(?:tracing|custom dashboards) Healthy"),  # Kiali
     re.compile(r"(?<=ConfigMap )\S+ \(.*\)"),  # lines of an object
     re.compile(r"\w+\[\d+\]\.\w+: "),  # the path of a field
