@@ -186,7 +186,7 @@ async def test_what_cannot_be_measured_is_not_called_done(stage: Stage) -> None:
     await typed(stage, "/mesh install ambient", "/mesh bookinfo")
     said = await typed(stage, "/mesh ambient -> not yet")
     assert "6 of 6 pods redirected to ztunnel" in said
-    assert "Prometheus does not say that it is ready" in said
+    assert "Prometheus is not installed, so that nothing was measured" in said
     assert "/mesh addons" in said
 
 

@@ -36,9 +36,7 @@ async def send_and_measure_growth(
     Never raises ClusterError: the result's `missing` says what failed.
     """
     if not await prometheus.is_ready(context):
-        return MetricGrowth(
-            missing=Text("Prometheus does not say that it is ready, so that nothing was measured")
-        )
+        return MetricGrowth(missing=await prometheus.explain_unready(context))
     try:
         before = await query_values(context, expression, words)
         context.progress.say(Text("sending requests, and waiting for Prometheus to see them"))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.errors import ClusterError, Unavailable
+from bot.kinds import SERVICE as K8S_SERVICE
 from bot.knowledge.observe.http_json import get, get_json, shorten
 from bot.steps import Context
 from bot.text import Text, verbatim
@@ -37,6 +38,19 @@ async def is_ready(context: Context) -> bool:
         return (await get(context, SERVICE, PORT, "/-/ready")).status == 200
     except ClusterError:
         return False
+
+
+async def explain_unready(context: Context) -> Text:
+    """Return why nothing can be measured while Prometheus is not ready: it is not installed, or it
+    is there and does not say that it is.
+    """
+    try:
+        there = await context.cluster.get(K8S_SERVICE, SERVICE, context.workshop.mesh_namespace)
+    except ClusterError:
+        there = {}
+    if there is None:
+        return Text("Prometheus is not installed, so that nothing was measured")
+    return Text("Prometheus does not say that it is ready, so that nothing was measured")
 
 
 async def query(context: Context, expression: str, *, at: float = 0.0) -> list[Series]:
