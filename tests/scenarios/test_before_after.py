@@ -49,6 +49,7 @@ async def test_six_steps_show_what_they_did(stage: Stage) -> None:
         spoken = describe_pictures(message)
         assert "Two traffic graphs, before and after. Changed: " in spoken, typed
         assert told in spoken, typed
+        await stage.unfold(message)
         assert " after:\n" in words(message), typed
         replies = [m for m in stage.workspace.list_messages() if m.thread_ts == message.ts]
         assert [each for each in replies if describe_pictures(each) == spoken], typed

@@ -235,7 +235,7 @@ async def test_nodes_that_are_too_small_are_named(tmp_path: Path) -> None:
         said = words(await on.stage.type("/mesh preflight -> not yet"))
         assert "0.4 CPU" in said
         said = words(await on.stage.type("/mesh install -> not yet"))
-        assert "istiod has 0 of 1 pods: 0/1 nodes are available: 1 Insufficient cpu" in said
+        assert "0/1 nodes are available: 1 Insufficient cpu" in said
         assert "The nodes lack CPU" in said
 
 

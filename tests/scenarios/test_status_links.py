@@ -123,10 +123,10 @@ async def test_settled_urls_before_the_addons_are_no_more_than_urls(tmp_path: Pa
 async def test_before_the_addons_links_say_what_is_next(stage: Stage) -> None:
     """Without a mesh, install; with one, never install again; and to an attendee nothing that is
     not theirs."""
-    assert "`/mesh install`" in words(await stage.type("/mesh links -> not yet"))
+    assert "/mesh install" in words(await stage.type("/mesh links -> not yet"))
     await stage.type("/mesh install")
-    assert "`/mesh install`" not in words(await stage.type("/mesh links -> not yet"))
-    assert "`/mesh addons`" not in words(await stage.type("@alice: /mesh links -> not yet"))
+    assert "/mesh install" not in words(await stage.type("/mesh links -> not yet"))
+    assert "/mesh addons" not in words(await stage.type("@alice: /mesh links -> not yet"))
 
 
 async def test_the_board_follows_the_sidecar_workshop(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ async def test_two_hands_turn_one_page(stage: Stage) -> None:
 async def test_a_mention_does_what_is_typed(stage: Stage, typed: str) -> None:
     """A tour begins in the channel; the bare name is help."""
     await stage.workspace.actions.send_line("host", "mesh-workshop", typed)
-    await says(stage, "step 1 of 18" if "workshop" in typed else "shows a step's options")
+    await says(stage, "step 1 of 18" if "workshop" in typed else "Ask me a word of the field")
 
 
 async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
