@@ -43,7 +43,9 @@ def format_table(cases: Iterable[Case]) -> str:
     groups: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
         groups.setdefault((case.part, case.release), []).append(case)
-    rows = [("part", "release", "cases", "agree", "explained", "unexplained")]
+    rows: list[tuple[str, ...]] = [
+        ("part", "release", "cases", "agree", "explained", "unexplained")
+    ]
     for (part, release), found in groups.items():
         agree = sum(not case.found for case in found)
         unexplained = sum(bool(case.unexplained) for case in found)
