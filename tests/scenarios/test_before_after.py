@@ -18,7 +18,7 @@ STEPS = (
     ("/mesh inject", "", "productpage → reviews: new"),
     ("/mesh route jason v2", "", "reviews → reviews-v3: no calls any more"),
     ("/mesh fault jason", "", "500 FI"),
-    ("/mesh shift v1=50 v3=50", "", "reviews → reviews-v3: "),
+    ("/mesh shift v1=50 v3=50", "", "reviews-v3"),
     ("/mesh ambient", 'click "Go ambient"', "TCP"),
     ("/mesh waypoint", "", "by the waypoint"),
 )
