@@ -10,6 +10,9 @@ from tests.browser.chromium import Tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
+GREETING = "Welcome to the service-mesh workshop"
+"""What stands in the channel once the page is alive: what is pressed before that is lost."""
+
 FOCUSED = "document.activeElement"
 LONG = 60.0
 NEWEST = "[...document.querySelectorAll('#messages article')].pop().innerText"
@@ -82,6 +85,7 @@ async def test_for_people_who_see_badly_or_not(sandbox: str, tab: Tab) -> None:
     are landmarks."""
     await tab.media(prefers_color_scheme="light", prefers_reduced_motion="reduce")
     await tab.goto(sandbox)
+    await tab.sees(GREETING, "#messages article", LONG)
     await typed(tab, "/mesh status")
     await tab.sees("steps are in place", "#messages article", LONG)
     await typed(tab, "/mesh help")
@@ -110,8 +114,9 @@ async def test_on_a_phone(sandbox: str, tab: Tab) -> None:
     """At 400 pixels nothing is cut off at the side, and the cluster folds away behind a button."""
     await tab.size(400, 800, mobile=True)
     await tab.goto(sandbox)
+    await tab.sees(GREETING, "#messages article", LONG)
     await typed(tab, "/mesh help")
-    await tab.sees("/mesh install", "#messages article", LONG)
+    await tab.sees("begin: workshop", "#messages article", LONG)
     assert await overflow(tab) == 0
     assert await tab.value("document.getElementById('side').getClientRects().length") == 0
     await tab.click("#fold")
@@ -122,6 +127,7 @@ async def test_on_a_phone(sandbox: str, tab: Tab) -> None:
 async def test_troubles_are_made_and_undone(sandbox: str, tab: Tab) -> None:
     """Each trouble is marked while it is in force; what it breaks works again once it is undone."""
     await tab.goto(sandbox)
+    await tab.sees(GREETING, "#messages article", LONG)
     await tab.click("#tab-trouble")
     await tab.click("[data-trouble=drop]")
     await tab.sees("Hurting: Drop the socket", "header")
