@@ -11,9 +11,11 @@ from bot.engine.pictures import PictureAttacher
 from bot.errors import SlackError
 from bot.language import Localizer
 from bot.messages import ChannelMessages, Files, People, Place, Posted
-from bot.text import Text
+from bot.slackrules.refusals import OWN_FAILURE
+from bot.text import Text, join
 from bot.view.blocks import build_message, section, write
 from bot.view.documents import DocumentWriter, render_html, render_markdown
+from bot.view.refusals import describe_refusal, describe_remedy
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,10 @@ class DocumentPoster:
             log.warning("a document could not be uploaded: %s", problem)
             await self._tell_failure(posted, problem.code)
         except Exception:
+            # It runs beside the verdict, which stands; whoever waits for the files is told whose
+            # fault it was, and nobody that Slack refused them.
             log.exception("a document could not be made")
-            await self._tell_failure(posted, "internal_error")
+            await self._tell_failure(posted, OWN_FAILURE)
 
     async def _share(self, posted: Posted, document: Document) -> None:
         names = await self._find_names(document.people)
@@ -60,7 +64,8 @@ class DocumentPoster:
 
     async def _tell_failure(self, posted: Posted, code: str) -> None:
         """Say in the thread that the files are missing."""
-        words = Text("The files could not be uploaded: {code}. Type it again.", code=code)
+        missing = Text("The files are not here: {why}.", why=describe_refusal(code))
+        words = join("sentences", missing, describe_remedy(code))
         message = build_message(self.say(words), [section(write(self.say, words))])
         try:
             await self.channel_messages.post(posted.channel, message, Place(thread=posted.ts))

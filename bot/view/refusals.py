@@ -25,6 +25,8 @@ REASONS = {
     "channel_is_limited_access": RESTRICTED,
     "messages_tab_disabled": Text("the app takes no direct messages"),
     **dict.fromkeys(WRONG_TOKEN, TOKEN),
+    "file_uploads_disabled": Text("the workspace takes no files"),
+    "missing_scope": Text("the app lacks a scope that its manifest asks for"),
     OWN_FAILURE: Text("I failed in sending it, and my log has the reason"),
 }
 """What Slack's codes mean, for the one who waits for a message."""

@@ -102,7 +102,7 @@ async def test_what_slack_does_not_take_is_said(stage: Stage) -> None:
         "files.getUploadURLExternal", "file_uploads_disabled", times=None
     )
     report = await stage.type("/mesh report")
-    said = await says(stage, "could not be uploaded", "file_uploads_disabled")
+    said = await says(stage, "The files are not here: the workspace takes no files.")
     assert said.thread_ts == report.ts
     faults.remove_fault(refused)
     faults.refuse_method("users.info", "missing_scope", times=None)

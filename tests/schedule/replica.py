@@ -1,7 +1,7 @@
 """A process that only keeps schedules: run as a program by the tests that kill it.
 
 Arguments: the database's URL, the name of this process, a file to which each slot is written when
-it begins and when it has ended, and a file that names the processes that are gone.
+it begins and when it has ended, a file that names the processes that are gone, and Slack's URL.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ TAKES = 0.05
 """Seconds that a slot takes, in which its process may be killed."""
 
 
-async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
+async def main(url: str, owner: str, diary: Path, gone: Path, slack: str) -> None:
     """Keeps schedules until it is killed."""
     ledger = await Ledger.open(url)
     catalog = Catalog(STEPS)
-    # Nothing is posted: the schedules have no news, and edits of messages that are not there are
-    # given up.
-    channel_messages = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
+    # Slack refuses each message at once. One that cannot be reached would be tried again for many
+    # seconds, and a pass that ends schedules waits for each of their messages.
+    channel_messages = SlackChannelMessages(AsyncWebClient(base_url=slack))
     schedule_service = ScheduleService(
         ledger.timetable,
         ScheduleMessages(ledger.timetable, channel_messages, catalog, Localizer()),
@@ -74,4 +74,4 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]))

@@ -8,13 +8,15 @@ import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bot.ledger import Ledger, NewSchedule, Schedule, ScheduleState
 from bot.when import Timing, TimingKind
@@ -34,6 +36,7 @@ class Theatre:
 
     url: str
     home: Path
+    slack: str
     lives: list[asyncio.subprocess.Process] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
@@ -46,7 +49,7 @@ class Theatre:
         name = f"r{len(self.names)}-{uuid4().hex[:4]}"
         life = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.schedule.replica", self.url, name),
-            *(str(self.diary), str(self.home / "gone")),
+            *(str(self.diary), str(self.home / "gone"), self.slack),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
@@ -64,6 +67,12 @@ class Theatre:
             gone.write(f"{name}\n")
         await self.begin()
 
+    async def end(self) -> None:
+        """kill -9 for all that live."""
+        for life in self.lives:
+            life.kill()
+            await life.wait()
+
     def written(self, word: str) -> Counter[tuple[str, str]]:
         """How often each slot was begun, or ended."""
         lines = [line.split() for line in self.diary.read_text().splitlines()]
@@ -71,13 +80,28 @@ class Theatre:
 
 
 @asynccontextmanager
+async def refusing_slack() -> AsyncIterator[str]:
+    """The URL of a Slack that knows no channel."""
+
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.json_response({"ok": False, "error": "channel_not_found"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{method}", refuse)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/"))
+
+
+@asynccontextmanager
 async def theatre(url: str, home: Path, *, step: str) -> AsyncIterator[tuple[Theatre, Ledger]]:
     """Three processes, and schedules that begin when they are there."""
     (home / "gone").write_text("")
     (home / "diary").write_text("")
-    stage = Theatre(url, home)
     ledger = await Ledger.open(url)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(ledger.close)
+        stage = Theatre(url, home, await stack.enter_async_context(refusing_slack()))
+        stack.push_async_callback(stage.end)
         await asyncio.gather(*(stage.begin() for _ in range(3)))
         begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
         for number in range(SCHEDULES):
@@ -95,11 +119,6 @@ async def theatre(url: str, home: Path, *, step: str) -> AsyncIterator[tuple[The
             made, _ = await ledger.timetable.add(new)
             await ledger.timetable.record_posted(made.id, "C1", "1.1")
         yield stage, ledger
-    finally:
-        for life in stage.lives:
-            life.kill()
-            await life.wait()
-        await ledger.close()
 
 
 async def over(ledger: Ledger) -> list[Schedule]:
