@@ -10,7 +10,6 @@ from pydantic import Field, field_validator
 
 from bot.knowledge.lessons import request_limits
 from bot.knowledge.objects.durations import parse_duration
-from bot.knowledge.snapshot import take_snapshot
 from bot.steps import Context, Options, Plan, Role, Scope, Step, Verdict
 from bot.text import Text
 
@@ -72,23 +71,17 @@ class RetryOptions(Options):
 
 async def check(context: Context, options: RetryOptions) -> None:
     """Raise UserError where a waypoint's routes have no tries."""
-    if not options.ended:
-        now = await take_snapshot(context)
-        await request_limits.refuse_unsupported(context, now, options.setting)
+    await request_limits.check_options(context, options)
 
 
 async def plan(context: Context, options: RetryOptions) -> Plan | None:
     """Return what others lose by the tries, or by their end; None when they lose nothing."""
-    if options.ended:
-        return await request_limits.plan_end(context, options.ended, STEP.id)
-    return await request_limits.plan_setting(context, options.setting)
+    return await request_limits.plan_options(context, options, STEP.id)
 
 
 async def run(context: Context, options: RetryOptions) -> Verdict:
     """Set the tries, or end them, and see by requests who meets them."""
-    if options.ended:
-        return await request_limits.end_setting(context, options.ended, STEP.id)
-    return await request_limits.apply_setting(context, options.setting)
+    return await request_limits.apply_options(context, options, STEP.id)
 
 
 STEP = Step(

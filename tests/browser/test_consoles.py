@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.checks import nameless, overflow, pale, twins
 from tests.browser.chromium import Tab
-from tests.browser.test_workshop import typed
+from tests.browser.test_workshop import EXPOSED, type_to_ends, typed
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -40,17 +40,7 @@ async def test_links_lead_to_pages(sandbox: str, tab: Tab) -> None:
         await open_page(tab, next(url for url in links if wanted in url))
         await tab.sees("does not answer yet", "main")
     await tab.goto(sandbox)
-    for line, end in (
-        ("/mesh install", "Install Istio — Done"),
-        ("/mesh addons", "Add-ons — Done"),
-        ("/mesh kiali", "Kiali — Done"),
-        ("/mesh bookinfo", "Bookinfo — Done"),
-        ("/mesh inject", "Sidecars — Done"),
-        ("/mesh expose", "Expose — Done"),
-        ("/mesh traffic burst 40 at 20/s", "Traffic — Done"),
-    ):
-        await typed(tab, line)
-        await tab.sees(end, "#messages article", LONG)
+    await type_to_ends(tab, *EXPOSED, ("/mesh traffic burst 40 at 20/s", "Traffic — Done"))
     await open_page(tab, next(url for url in links if url.endswith("/productpage")))
     await tab.click("input[name=username]")
     await tab.type("jason")

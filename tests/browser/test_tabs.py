@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.checks import nameless, overflow, pale, twins
 from tests.browser.chromium import Tab
-from tests.browser.test_workshop import typed
+from tests.browser.test_workshop import EXPOSED, type_to_ends
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -58,17 +58,7 @@ async def test_the_workshop_is_seen_in_the_tabs(sandbox: str, tab: Tab) -> None:
     await tab.media(prefers_reduced_motion="reduce", prefers_color_scheme="light")
     await tab.goto(sandbox)
     await tab.sees("Start the workshop", "#messages button")
-    for line, end in (
-        ("/mesh install", "Install Istio — Done"),
-        ("/mesh addons", "Add-ons — Done"),
-        ("/mesh kiali", "Kiali — Done"),
-        ("/mesh bookinfo", "Bookinfo — Done"),
-        ("/mesh inject", "Sidecars — Done"),
-        ("/mesh expose", "Expose — Done"),
-        ("/mesh route jason v2", "Done: jason gets"),
-    ):
-        await typed(tab, line)
-        await tab.sees(end, "#messages article", LONG)
+    await type_to_ends(tab, *EXPOSED, ("/mesh route jason v2", "Done: jason gets"))
     await tab.click("#tab-application")
     await tab.sees("reviews v2", "#fragment-application .person:nth-child(2)", LONG)
     await tab.sees("reviews v1", "#fragment-application .person:nth-child(1)")

@@ -18,11 +18,29 @@ LONG = 60.0
 NEWEST = "[...document.querySelectorAll('#messages article')].pop().innerText"
 
 
+EXPOSED = (
+    ("/mesh install", "Install Istio — Done"),
+    ("/mesh addons", "Add-ons — Done"),
+    ("/mesh kiali", "Kiali — Done"),
+    ("/mesh bookinfo", "Bookinfo — Done"),
+    ("/mesh inject", "Sidecars — Done"),
+    ("/mesh expose", "Expose — Done"),
+)
+"""Lines until the page is exposed, and how each ends."""
+
+
 async def typed(tab: Tab, line: str) -> None:
     """Types a line into the channel."""
     await tab.click("#line")
     await tab.type(line)
     await tab.press("Escape", "Enter")
+
+
+async def type_to_ends(tab: Tab, *lines: tuple[str, str]) -> None:
+    """Types lines, each once the message of the one before says how it ended."""
+    for line, end in lines:
+        await typed(tab, line)
+        await tab.sees(end, "#messages article", LONG)
 
 
 async def test_from_install_to_uninstall(sandbox: str, tab: Tab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.errors import UserError
 from bot.kinds import CRD, HTTP_ROUTE, VIRTUAL_SERVICE, Object
@@ -84,6 +85,38 @@ def build_retries(service: str, attempts: int, per_try: float) -> Setting:
             n=attempts,
         )
     return Setting("retry", service, words, {"retries": told}, {})
+
+
+class LimitOptions(Protocol):
+    """What a step for such a setting was asked: to set it, or to end it for applications."""
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """The applications whose setting is to end, () when none is."""
+
+    @property
+    def setting(self) -> Setting:
+        """The setting, where none is to end."""
+
+
+async def check_options(context: Context, options: LimitOptions) -> None:
+    """Raise UserError where this cluster's routes have no such setting."""
+    if not options.ended:
+        await refuse_unsupported(context, await take_snapshot(context), options.setting)
+
+
+async def plan_options(context: Context, options: LimitOptions, step: str) -> Plan | None:
+    """Return what others lose by the setting, or by its end; None when they lose nothing."""
+    if options.ended:
+        return await plan_end(context, options.ended, step)
+    return await plan_setting(context, options.setting)
+
+
+async def apply_options(context: Context, options: LimitOptions, step: str) -> Verdict:
+    """Set it, or end it, and see by requests who meets it."""
+    if options.ended:
+        return await end_setting(context, options.ended, step)
+    return await apply_setting(context, options.setting)
 
 
 async def refuse_unsupported(context: Context, now: Snapshot, setting: Setting) -> None:

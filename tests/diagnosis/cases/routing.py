@@ -166,24 +166,24 @@ def wildcard_beside_a_name(cluster: Cluster) -> None:
         route(cluster, service)
 
 
+def route_by_subsets_for(cluster: Cluster, caller: str) -> None:
+    """Route reviews to a subset that is defined for one caller alone."""
+    define_subsets(cluster, "reviews", "v1")
+    spec = cluster.get_spec(DESTINATION_RULE, "reviews")
+    spec["workloadSelector"] = {"matchLabels": {"app": caller}}
+    route(cluster, "reviews", "v1")
+
+
 @CASES.names("subset-without-destinationrule")
 def subsets_for_other_workloads(cluster: Cluster) -> None:
     """A DestinationRule with a workloadSelector is for those callers alone."""
-    define_subsets(cluster, "reviews", "v1")
-    cluster.get_spec(DESTINATION_RULE, "reviews")["workloadSelector"] = {
-        "matchLabels": {"app": "reviews"}
-    }
-    route(cluster, "reviews", "v1")
+    route_by_subsets_for(cluster, "reviews")
 
 
 @CASES.spares("subset-without-destinationrule")
 def subsets_for_the_caller(cluster: Cluster) -> None:
     """productpage calls reviews, and the rule is for it."""
-    define_subsets(cluster, "reviews", "v1")
-    cluster.get_spec(DESTINATION_RULE, "reviews")["workloadSelector"] = {
-        "matchLabels": {"app": "productpage"}
-    }
-    route(cluster, "reviews", "v1")
+    route_by_subsets_for(cluster, "productpage")
 
 
 @CASES.names("rule-without-default")
