@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
-PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
+PYTEST := $(PY) -m pytest -q -n 3 --dist worksteal
 
 .PHONY: help install sandbox test test-long coverage check format docs pictures lock clean
 

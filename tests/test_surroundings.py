@@ -37,6 +37,7 @@ def run_as_stranger(folder: Path, *arguments: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -46,6 +46,7 @@ async def events(stage: Stage, namespace: str) -> list[Object]:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.long
 async def test_every_end_leaves_a_row(tmp_path: Path) -> None:
     """Answers, runs, mistakes, denials and presses: who, what, where, how it ended, for how long,
     and by whom."""
@@ -78,6 +79,7 @@ async def test_every_end_leaves_a_row(tmp_path: Path) -> None:
         assert (press.run, cancelled.decided_by) == (cancelled.id, "U0HOST")
 
 
+@pytest.mark.long
 async def test_the_buttons_of_a_schedule_leave_rows(tmp_path: Path) -> None:
     """As if it had been typed what they do; also when it is refused."""
     async with playing(tmp_path) as (stage, bot):
@@ -155,6 +157,7 @@ async def test_hosts_read_the_audit_in_the_channel(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.long
 async def test_rows_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
     """People are answered all the same; what could not be written is written when the database is
     back."""
@@ -167,6 +170,7 @@ async def test_rows_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
         assert [row.step for row in await rows(bot, 2)] == ["whoami", "install"]
 
 
+@pytest.mark.long
 async def test_a_run_that_was_killed_before_its_row_gets_one(tmp_path: Path) -> None:
     """The next life of the bot writes it, with the time that the run took."""
     async with playing(tmp_path) as (_, bot):
@@ -197,6 +201,7 @@ async def printed(stage: Stage, *arguments: str) -> int:
     return await audit.run(build_parser().parse_args(["audit", *arguments]), stage.settings())
 
 
+@pytest.mark.long
 async def test_the_audit_is_printed_as_csv(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -222,6 +227,7 @@ async def test_the_audit_is_printed_as_csv(
         )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("since", ["yesterday", "", "9999999d", "999999d", "2026-13-01"])
 def test_a_time_that_is_none_is_named(since: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, with what a time looks like."""

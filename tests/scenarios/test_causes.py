@@ -32,6 +32,7 @@ async def change(stage: Stage, kind: Ref, name: str, patch: dict[str, Any]) -> N
     await stage.api.merge(kind, name, APP, patch)
 
 
+@pytest.mark.long
 async def test_a_workload_left_out_is_not_done(stage: Stage) -> None:
     """The sidecars are there but for one part, which asks to stay out: named, with what ends it."""
     await change(stage, DEPLOYMENTS, "details-v1", OPTED_OUT)
@@ -82,6 +83,7 @@ async def test_why_names_the_cause_and_types_what_ends_it(stage: Stage) -> None:
     )
 
 
+@pytest.mark.long
 async def test_a_webhook_without_istiod_is_not_a_cluster_that_is_away(stage: Stage) -> None:
     """The API server answered: what refused is named, and that istiod has no pod; afterwards,
     sidecars that were taken back on purpose are missed by nobody."""

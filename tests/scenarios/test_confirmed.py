@@ -75,6 +75,7 @@ async def add_rule(stage: Stage, namespace: str) -> None:
     await stage.api.create({**kind, "metadata": meta, "spec": gateway})
 
 
+@pytest.mark.long
 async def test_a_confirmed_run_that_is_taken_up_is_compared_with_what_was_shown(
     scene: tuple[Stage, Bot],
 ) -> None:
@@ -94,6 +95,7 @@ async def test_a_confirmed_run_that_is_taken_up_is_compared_with_what_was_shown(
     assert await stage.api.get(NAMESPACES, "bookinfo") is None
 
 
+@pytest.mark.long
 async def test_a_confirmed_run_that_is_taken_up_is_done_when_nothing_has_changed(
     scene: tuple[Stage, Bot],
 ) -> None:
@@ -105,6 +107,7 @@ async def test_a_confirmed_run_that_is_taken_up_is_done_when_nothing_has_changed
     assert "the mesh is gone" in words(stage.newest())
 
 
+@pytest.mark.long
 async def test_a_run_that_nobody_carries_out_is_not_forgotten(
     scene: tuple[Stage, Bot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +145,7 @@ async def test_an_undo_that_is_taken_up_takes_back_what_was_confirmed(
     assert [c.step for c in await bot.ledger.journal.changes("bookinfo")] == ["bookinfo"]
 
 
+@pytest.mark.long
 async def test_a_second_change_of_the_same_is_not_begun_when_it_is_taken_up(
     scene: tuple[Stage, Bot],
 ) -> None:
@@ -163,6 +167,7 @@ OWN = {"MESHBOT_ROLES__OWN_NAMESPACES": "bookinfo-{user}"}
 LOST = "who asked for it may not do it any more"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("typed", "user", "settings", "says"),
     [
@@ -198,6 +203,7 @@ async def test_who_may_not_any_more_does_not_get_it_done(
         assert each in said
 
 
+@pytest.mark.long
 async def test_who_confirmed_and_may_not_any_more_does_not_get_it_done(
     scene: tuple[Stage, Bot],
 ) -> None:
@@ -215,6 +221,7 @@ async def test_who_confirmed_and_may_not_any_more_does_not_get_it_done(
     assert await stage.version() == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -295,6 +302,7 @@ async def test_a_confirmation_waits_for_a_change_in_somebodys_namespace(
     assert "the mesh is gone" in words(asked)
 
 
+@pytest.mark.long
 async def test_a_button_that_is_pressed_too_late_ends_the_question(
     scene: tuple[Stage, Bot],
 ) -> None:

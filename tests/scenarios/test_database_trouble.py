@@ -67,6 +67,7 @@ async def written(other: sqlite3.Connection, rows: int) -> None:
         await asyncio.sleep(0.002)
 
 
+@pytest.mark.long
 async def test_what_was_written_before_the_database_was_locked_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +182,7 @@ async def test_a_run_that_is_taken_up_does_not_call_its_own_work_unchanged(
     assert "nothing changed" not in said
 
 
+@pytest.mark.long
 async def test_an_answer_that_cannot_be_shared_is_not_lost(stage: Stage) -> None:
     """Whoever asked sees it, and is told that nobody else does."""
     people = {stage.workspace.get_user("host").id}
@@ -195,6 +197,7 @@ async def test_an_answer_that_cannot_be_shared_is_not_lost(stage: Stage) -> None
     assert "nothing was started" not in words(told[1])
 
 
+@pytest.mark.long
 async def test_what_is_older_than_the_settings_say_is_cleared(tmp_path: Path) -> None:
     """As soon as the bot starts, and what is younger is there."""
     ledger = await Ledger.open(f"sqlite:///{tmp_path}/meshbot.sqlite")

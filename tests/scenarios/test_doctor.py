@@ -28,6 +28,7 @@ def failures(lines: list[str]) -> list[str]:
     return [line.removeprefix("FAIL ") for line in lines if not line.startswith("ok ")]
 
 
+@pytest.mark.long
 async def test_all_is_well(tmp_path: Path) -> None:
     """Exit code 0, and each line says what was found."""
     async with furnished(tmp_path) as stage:
@@ -126,6 +127,7 @@ async def test_a_cluster_that_is_away_is_said(tmp_path: Path) -> None:
         assert any("Istio 1.30.3" in line for line in lines)
 
 
+@pytest.mark.long
 async def test_a_permission_that_is_missing_is_named(tmp_path: Path) -> None:
     """The verb and the kind; who is only to look on does not need it."""
     async with furnished(tmp_path) as stage:

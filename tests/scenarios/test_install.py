@@ -42,6 +42,7 @@ async def test_install_ends_in_a_ready_mesh(tmp_path: Path, istio: str) -> None:
         )
 
 
+@pytest.mark.long
 async def test_again_it_is_already_so(stage: Stage) -> None:
     """The second install changes not one object."""
     await stage.type("/mesh install")
@@ -58,6 +59,7 @@ async def test_again_it_is_already_so(stage: Stage) -> None:
     assert after == before
 
 
+@pytest.mark.long
 async def test_other_options_are_shown_before_they_change_anything(stage: Stage) -> None:
     """What would change is asked about; after Cancel the cluster is as it was."""
     await stage.type("/mesh install")
@@ -170,6 +172,7 @@ async def test_another_control_plane_is_not_overrun(stage: Stage) -> None:
     assert "nothing was changed" in words(await stage.type("/mesh install"))
 
 
+@pytest.mark.long
 async def test_an_image_that_cannot_be_pulled_is_named(tmp_path: Path) -> None:
     """The verdict is the pod's own reason, not a timeout."""
     async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="3") as (stage, _):
@@ -190,6 +193,7 @@ async def test_a_forbidding_cluster_is_told_as_such(stage: Stage) -> None:
     assert "deployments" in said
 
 
+@pytest.mark.long
 async def test_a_cluster_that_asks_for_patience_gets_it(stage: Stage) -> None:
     """429 and 500 now and then are waited out."""
     stage.cluster.server.faults.add(ApiFault("throttle", times=3, seconds=0.1))

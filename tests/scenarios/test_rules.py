@@ -40,6 +40,7 @@ async def names(stage: Stage) -> set[str]:
     return {n["metadata"]["name"] for n in await stage.api.list(NAMESPACES)}
 
 
+@pytest.mark.long
 async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
     """An attendee runs what the settings give them; a host is refused what is the admins', who are
     named."""

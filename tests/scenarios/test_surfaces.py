@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bot.messages import Message
 from bot.slack.inbound.payloads import read_submission
 from bot.view import blocks
@@ -37,6 +39,7 @@ async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     assert stage.workspace.list_modals("alice") == []
 
 
+@pytest.mark.long
 async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
     """Slack takes each form, and submitted as it stands it is understood, or says what is needed."""
     async with playing(tmp_path) as (stage, bot):
@@ -76,6 +79,7 @@ async def test_a_mention_in_a_thread_runs_there(stage: Stage) -> None:
     )
 
 
+@pytest.mark.long
 async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:
     """Run ends in a message of its own and in the tour's; the next page is a press away, and only
     for hosts."""

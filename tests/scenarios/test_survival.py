@@ -129,9 +129,8 @@ async def test_a_bot_killed_right_after_confirm_asks_again_about_what_has_change
             await shows(stage, "done", "the mesh is gone")
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_stopped_bot_lets_its_runs_end(tmp_path: Path, number: signal.Signals) -> None:
     """Stopped amid an install, it finishes it, shows the verdict, and exits with 0."""
     async with furnished(tmp_path) as stage, process(stage, MESHBOT_DRAIN_SECONDS="55") as bot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from bot.ledger.connection import execute
@@ -16,11 +17,13 @@ CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
 RULES = Ref("networking.istio.io", "virtualservices")
 
 
+@pytest.mark.long
 async def test_without_a_mesh_there_is_nothing_to_ask(stage: Stage) -> None:
     """It says so and changes nothing."""
     assert "there is no mesh here" in words(await stage.type("/mesh uninstall"))
 
 
+@pytest.mark.long
 async def test_everything_that_the_bot_made_goes(stage: Stage) -> None:
     """After install and uninstall, no CRD, no istio-system, and no label is left; who stays out
     does not count."""
@@ -39,6 +42,7 @@ async def test_everything_that_the_bot_made_goes(stage: Stage) -> None:
     assert await stage.api.get(NAMESPACES, "istio-system") is None
 
 
+@pytest.mark.long
 async def test_rules_of_others_are_named_before_they_go(stage: Stage) -> None:
     """The CRDs take every rule in the cluster with them; whose, is said first."""
     await stage.type("/mesh install")
@@ -64,6 +68,7 @@ async def test_what_was_shown_is_what_is_done(stage: Stage) -> None:
     assert "the mesh is gone" in words(await stage.type('click "Confirm"'))
 
 
+@pytest.mark.long
 async def test_a_question_expires(tmp_path: Path) -> None:
     """After its time its message says so, and nothing was changed; not a moment before."""
     async with playing(tmp_path) as (stage, bot):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bot.app import run_bot
 from sandbox.workspace import DEFAULT_CHANNEL, Message
 from tests.scenarios.screens import says, until
@@ -59,6 +61,7 @@ async def test_a_refused_change_is_begun_in_its_turn(tmp_path: Path) -> None:
         assert not [m for m in stage.workspace.list_messages() if "*Add-ons* — Working" in words(m)]
 
 
+@pytest.mark.long
 async def test_a_restart_only_delays_it(tmp_path: Path) -> None:
     """Another process takes up what ran, and then begins what waits."""
     async with furnished(tmp_path) as stage:
@@ -70,6 +73,7 @@ async def test_a_restart_only_delays_it(tmp_path: Path) -> None:
             await says(stage, "clicked `/mesh bookinfo`", "its turn has come")
 
 
+@pytest.mark.long
 async def test_it_is_begun_at_once_when_nothing_is_in_the_way(tmp_path: Path) -> None:
     """The button is pressed after the other one has ended: it runs, and nothing waits."""
     async with playing(tmp_path, MESHBOT_DRAIN_SECONDS="0.1") as (stage, bot):

@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from bot.app import Bot
 from bot.records import AuditEntry
 from sandbox.workspace import DEFAULT_CHANNEL, Message
@@ -49,6 +51,7 @@ async def list_asked(bot: Bot, count: int) -> list[AuditEntry]:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.long
 async def test_the_thread_says_which_run_is_meant(stage: Stage) -> None:
     """In the thread of a run its step is asked about, unless another is named; elsewhere none."""
     run = await stage.type("/mesh expose -> not yet")
@@ -58,6 +61,7 @@ async def test_the_thread_says_which_run_is_meant(stage: Stage) -> None:
     assert is_first(await ask(stage, "why", other), "istio-not-installed")
 
 
+@pytest.mark.long
 async def test_the_shortcut_is_about_the_run_of_its_message(tmp_path: Path) -> None:
     """It is answered to whoever chose it, and audited as if it had been typed."""
     async with playing(tmp_path) as (stage, bot):
@@ -70,6 +74,7 @@ async def test_the_shortcut_is_about_the_run_of_its_message(tmp_path: Path) -> N
         assert (typed.arguments, typed.namespace) == ("why", chosen.namespace)
 
 
+@pytest.mark.long
 async def test_the_shortcut_on_a_message_of_no_run_is_a_plain_why(stage: Stage) -> None:
     """On what a person wrote, and on an answer that was shared."""
     await stage.type("/mesh expose -> not yet")
@@ -96,6 +101,7 @@ async def test_the_namespace_of_the_run_is_looked_at(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.long
 async def test_the_shortcut_is_for_those_who_may_type_the_command(tmp_path: Path) -> None:
     """Where the settings give `why` to hosts, others are told so, and the denial is audited."""
     async with playing(tmp_path, MESHBOT_ROLES__STEPS="why=host") as (stage, bot):
