@@ -65,6 +65,8 @@ CHECKED = frozenset(
     }
 )
 """Steps whose Done is looked at once more: what they leave must be able to have its effect."""
+UNMET = frozenset({"timeout", "retry"})
+"""Steps that end as normal where nobody meets what they set: that it could act is looked at too."""
 
 
 async def complete_verdict(
@@ -79,8 +81,10 @@ async def complete_verdict(
     """
     if step.id in UNTOUCHED:
         return verdict
-    done = verdict.state is State.DONE
-    if (done and (takes_away or step.id not in CHECKED)) or verdict.state is State.NORMAL:
+    done = verdict.state is State.DONE or (verdict.state is State.NORMAL and step.id in UNMET)
+    if (done and (takes_away or step.id not in CHECKED)) or (
+        verdict.state is State.NORMAL and not done
+    ):
         return verdict
     try:
         async with asyncio.timeout(TIMEOUT):
@@ -172,7 +176,7 @@ def add_cause(context: Context, verdict: Verdict, named: NamedCause) -> Verdict:
     evidence = [omit_repeated(line, str(because)) for line in (*seen, *verdict.evidence)]
     return replace(
         verdict,
-        state=State.NOT_YET if verdict.state is State.DONE else verdict.state,
+        state=State.NOT_YET,
         because=because,
         evidence=tuple(evidence),
         next=tuple(dict.fromkeys((*suggest_commands(context, *commands), *verdict.next))),

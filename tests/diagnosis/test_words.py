@@ -39,6 +39,7 @@ from tests.knowledge.observe.stage import asking
 
 CATALOG = Catalog(STEPS)
 DONE = Verdict(State.DONE, Text("all is set"), evidence=(Text("seen"),))
+NORMAL = Verdict(State.NORMAL, Text("all is set"), because=Text("nobody meets it"))
 NOT_YET = Verdict(State.NOT_YET, Text("it waits"), because=Text("no answer"), next=("status",))
 
 
@@ -235,6 +236,19 @@ async def test_done_that_leaves_something_broken_is_not_done(tmp_path: Path) -> 
     assert verdict.state is State.NOT_YET
     assert "rule-shadowed" in str(verdict.because)
     assert untouched is NOT_YET
+
+
+@pytest.mark.parametrize("step", ["timeout", "retry"])
+async def test_a_rule_that_nobody_meets_is_not_normal_where_it_is_not_obeyed(
+    tmp_path: Path, step: str
+) -> None:
+    """Whole pages do not show that it could act: beside an older rule of that host it cannot."""
+    async with asking(answer_lists(spoil(routing.short_and_full_name)), tmp_path) as context:
+        verdict = await complete_verdict(context, get_step(step), NORMAL)
+        untouched = await complete_verdict(context, get_step("route"), NORMAL)
+    assert verdict.state is State.NOT_YET
+    assert "virtualservices-collide" in str(verdict.because)
+    assert untouched is NORMAL
 
 
 def list_green(cluster: Cluster) -> set[str]:

@@ -311,7 +311,7 @@ CAUSES = (
         "The same full name, both for the mesh.",
         "Delete one",
         find_collisions,
-        ("route", "shift", "fault"),
+        ("route", "shift", "fault", "timeout", "retry", "mirror"),
         ("fault-user-mismatch", "user-never-reaches-ratings"),
         gravity=3,
         source="KIA1106, IST0109; sidecars obey the oldest",

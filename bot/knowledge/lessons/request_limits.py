@@ -193,7 +193,9 @@ async def apply_setting(context: Context, setting: Setting) -> Verdict:
     if not user:
         because = explain_idle(setting, observed)
         following = suggest_commands(context, *suggest_delay(setting, path), off)
-        return Verdict(State.NORMAL, summary, because, evidence, links, following, lines)
+        # Whole pages show that nothing is worse, and not who obeys a rule that nobody meets.
+        unseen = (*done.list_changes(), *observed.lines)
+        return Verdict(State.NORMAL, summary, because, unseen, links, following, lines)
     following = suggest_commands(context, "fault off", off, "graph")
     effect = join("sentences", summary, delay.describe(user))
     return Verdict(State.DONE, effect, EMPTY, evidence, links, following, lines, notes=delay.notes)
@@ -220,13 +222,13 @@ def explain_idle(setting: Setting, observed: Observation) -> Text:
     slowest = max((seen.p99 for seen in observed.seen), default=0.0)
     if setting.service == "ratings":
         return Text(
-            "the rule is in force and nobody meets it: the slowest page took {slowest:.0f} ms. A "
-            "delay or an abort of `fault` for ratings does not show it, for the fault passes "
+            "nobody meets it, and it was not seen to act: the slowest page took {slowest:.0f} ms. "
+            "A delay or an abort of `fault` for ratings does not show it, for the fault passes "
             "before the same proxy begins to count or to try again.",
             slowest=slowest,
         )
     return Text(
-        "the rule is in force and nobody meets it: no request fails or takes that long, the "
+        "nobody meets it, and it was not seen to act: no request fails or takes that long, the "
         "slowest page took {slowest:.0f} ms.",
         slowest=slowest,
     )

@@ -240,9 +240,13 @@ class EnforcementResult:
             return EMPTY
         return Text("It was already so; nothing was changed.")
 
+    def list_changes(self) -> tuple[Text, ...]:
+        """Return what was applied, or that it was so already."""
+        return self.changes or (Text("the rules were already so"),)
+
     def list_evidence(self, observed: Observation) -> tuple[Text, ...]:
         """Return what was applied and, only when the requests show it, who enforces it."""
-        applied = self.changes or (Text("the rules were already so"),)
+        applied = self.list_changes()
         return (*applied, OBEYED[self.path]) if observed.holds else applied
 
 
