@@ -97,10 +97,10 @@ async def observe_installation(context: Context, crds: Text) -> InstallationRepo
         )
     if injector:
         evidence.append(Text("sidecar injection answers (webhook has its CA)"))
-    notes = [*context.mesh.notes]
+    # First what is there beside it: of many notes the first stands in the channel.
+    notes = [*await note_neighbours(context), *context.mesh.notes]
     if any(get_name(workload) == "ztunnel" for workload in workloads):
         notes.append(Text("The ambient profile has no istio-ingressgateway."))
-    notes += await note_neighbours(context)
     return InstallationReport((*evidence, crds), tuple(missing), tuple(notes))
 
 

@@ -250,11 +250,12 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
     # Only now: a change that was marked before its end could not be undone after a crash.
     for change in back.changes:
         await context.history.undone(change.run)
+    # First what it is typed for: a long list of objects stands behind Details from the sixth line on.
     evidence = (
+        Text("objects differing afterwards: none"),
         *(line for found in back.differences for line in found.lines),
         *profile,
         *([page.words] if page.words else []),
-        Text("objects differing afterwards: none"),
     )
     return Verdict(
         State.DONE,
