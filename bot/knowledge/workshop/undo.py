@@ -250,7 +250,7 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
     # Only now: a change that was marked before its end could not be undone after a crash.
     for change in back.changes:
         await context.history.undone(change.run)
-    # First what it is typed for: a long list of objects stands behind Details from the sixth line on.
+    # First what it is typed for: of a long list of objects the rest stands behind Details.
     evidence = (
         Text("objects differing afterwards: none"),
         *(line for found in back.differences for line in found.lines),
