@@ -5,6 +5,9 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
 PYTEST := $(PY) -m pytest -q -n 3 --dist worksteal
 
+# The tests start many processes of our own; each would compile all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install sandbox test test-long coverage check format docs pictures lock clean
 
 help: ## Say what can be made

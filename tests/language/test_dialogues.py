@@ -85,6 +85,7 @@ def catalan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     catalog.load_catalog.cache_clear()
 
 
+@pytest.mark.long
 async def test_install_and_mistakes_pass_the_localizer(
     tmp_path: Path, pseudo: PseudoLocalizer
 ) -> None:

@@ -49,9 +49,13 @@ def test_a_message_keeps_its_layout(text: str, shown: str) -> None:
 
 
 def test_no_hidden_character_is_left() -> None:
-    """Of all that Unicode has."""
+    """Of all that Unicode has given a meaning to, and of every 251st place that is private or free."""
     hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    every = "".join(
+        chr(place)
+        for place in range(sys.maxunicode + 1)
+        if place % 251 == 0 or unicodedata.category(chr(place)) not in {"Co", "Cn"}
+    )
     assert not {c for c in show_hidden(every) if unicodedata.category(c) in hidden}
 
 

@@ -69,6 +69,7 @@ async def line(process: asyncio.subprocess.Process) -> str:
     return (await process.stdout.readline()).decode().strip()
 
 
+@pytest.mark.long
 async def test_processes_that_start_together_migrate_once(url: str) -> None:
     """Three processes that open an empty database in the same moment all come up."""
     processes = [await start(OPEN_WHEN_TOLD, url) for _ in range(3)]

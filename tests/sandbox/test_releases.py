@@ -9,6 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
 import sandbox
 from sandbox.releases import NEWEST, RELEASES, find_kiali_traits, find_release
 
@@ -54,6 +56,7 @@ async def run(*command: str, path: Path) -> str:
     return out.decode()
 
 
+@pytest.mark.long
 async def test_a_file_is_a_release(tmp_path: Path) -> None:
     """The command line offers it, istioctl is it, its samples and its Kiali are its own."""
     shutil.copytree(

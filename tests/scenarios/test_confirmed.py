@@ -264,6 +264,7 @@ async def test_a_schedule_that_is_not_allowed_any_more_is_paused(
     assert says in str(found.reason)
 
 
+@pytest.mark.long
 async def test_a_question_that_is_answered_twice_counts_once(scene: tuple[Stage, Bot]) -> None:
     """Two people press at the same moment; the later is told that it was answered."""
     stage, bot = scene

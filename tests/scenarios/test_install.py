@@ -71,6 +71,7 @@ async def test_other_options_are_shown_before_they_change_anything(stage: Stage)
     assert "accessLogFile" not in config["data"]["mesh"]
 
 
+@pytest.mark.long
 async def test_a_confirmed_change_is_made(stage: Stage) -> None:
     """After the button the new options are there, and the workshop's tracing still is."""
     await stage.type("/mesh install")

@@ -98,6 +98,7 @@ async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:
     assert "The tour stands" in words(await stage.type("/mesh workshop"))
 
 
+@pytest.mark.long
 async def test_the_home_tab_has_buttons_by_role(stage: Stage) -> None:
     """Both see the board; the host's runs the next step in the channel, and the tab follows."""
     await stage.type("/mesh preflight")

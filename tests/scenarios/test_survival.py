@@ -62,6 +62,7 @@ async def gone(stage: Stage) -> None:
     raise TimeoutError("the bot's socket is still open")
 
 
+@pytest.mark.long
 async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
     """kill -9 in the middle; the next life ends the same message with the verdict."""
     async with furnished(tmp_path) as stage:

@@ -55,6 +55,7 @@ async def test_rules_of_others_are_named_before_they_go(stage: Stage) -> None:
     assert "Rules of others go too (1 VirtualService): VirtualService shop/cart" in asked
 
 
+@pytest.mark.long
 async def test_what_was_shown_is_what_is_done(stage: Stage) -> None:
     """When something else appears between question and answer, it is asked again."""
     await stage.type("/mesh install")

@@ -41,6 +41,7 @@ async def begin_install(stage: Stage) -> None:
     await says(stage, "typed `/mesh install`")
 
 
+@pytest.mark.long
 async def test_a_refused_change_is_begun_in_its_turn(tmp_path: Path) -> None:
     """Its place is said; each step waits once, the newest wish; what is cancelled is not begun."""
     async with playing(tmp_path, MESHBOT_DRAIN_SECONDS="0.1") as (stage, _):

@@ -129,7 +129,7 @@ async def test_after_a_429_the_last_word_is_shown_once_slack_allows(
     started = time.monotonic()
     channel_messages.edit(posted, message("nearly"))
     await channel_messages.settle(posted, message("done"))
-    assert 0.9 < time.monotonic() - started < 1.5
+    assert 0.9 < time.monotonic() - started < 5
     assert updates(workspace) == ["half", "done"]
     assert text_of(workspace, posted) == "done"
 

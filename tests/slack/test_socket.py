@@ -171,7 +171,7 @@ async def test_a_handshake_that_fails_ends_in_time(listeners: Listeners) -> None
             ).start()
     finally:
         await stop(client, runner)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 async def test_slack_away_at_start_is_told(listeners: Listeners, client: AsyncWebClient) -> None:

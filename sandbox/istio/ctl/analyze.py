@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any
 
 from sandbox.istio.ctl.analysis_files import OverlaidObjects, read_files
+from sandbox.istio.ctl.analyze_flags import LEVELS, NOT_PLAYED
 from sandbox.istio.ctl.analyzers import AnalysisContext, run_analyzers
-from sandbox.istio.ctl.findings import LEVELS, AnalysisFinding, format_findings, sort_findings
+from sandbox.istio.ctl.findings import AnalysisFinding, format_findings, sort_findings
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.errors import FINDINGS, CtlError
 
-NOT_PLAYED: tuple[tuple[str, str, str, Any], ...] = (
-    ("analyzer", "", "list", ""),
-    ("ignore-unknown", "", "bool", False),
-    ("list-analyzers", "L", "bool", False),
-    ("meshConfigFile", "", "string", ""),
-    ("remote-contexts", "", "list", ""),
-)
-"""Flags of the real one that would change nothing, or something else than was meant."""
 _ALWAYS_RECURSIVE = (
     "The recursive flag has been removed and is hardcoded to true without explicitly specifying it."
 )

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.istio.ctl import (
-    analyze,
-    dashboard,
-    install,
-    not_played,
-    precheck,
-    proxy_config,
-    proxy_status,
-    uninstall,
-    version,
-    waypoint,
-    ztunnel,
-)
-from sandbox.istio.ctl.findings import LEVELS
+from sandbox.istio.ctl import dashboard, not_played, proxy_config, proxy_status, version, ztunnel
+from sandbox.istio.ctl.analyze_flags import ALL_NAMESPACES, ANALYZE_FLAGS, FORMATS, LEVELS
 from sandbox.istio.ctl.flags import CobraCommand, Flag
+from sandbox.istio.ctl.late_import import import_when_run
 from sandbox.releases.model import IstioRelease
 
 _ROOT_FLAGS = (
@@ -81,37 +70,6 @@ _UNINSTALL_FLAGS = (
     _YES,
     Flag("verbose", "v", "bool", False, "Verbose output."),
 )
-_ALL_NAMESPACES = Flag("all-namespaces", "A", "bool", False, "All namespaces")
-_FORMATS = ("log", "json", "yaml")
-_ANALYZE_FLAGS = (
-    _ALL_NAMESPACES,
-    Flag("color", kind="bool", default=True, help="Colour on a terminal"),
-    Flag(
-        "failure-threshold",
-        kind=LEVELS,
-        default="Error",
-        help="Level from which the exit code is not zero",
-    ),
-    Flag("output", "o", _FORMATS, "log", "Output format: one of [log json yaml]"),
-    Flag(
-        "output-threshold", kind=LEVELS, default="Info", help="Level from which messages are shown"
-    ),
-    Flag("recursive", "R", "bool", False, "Removed: directories are always read recursively"),
-    Flag("revision", "r", default="default", help="Analyze a specific revision"),
-    Flag(
-        "suppress",
-        "S",
-        "list",
-        help="Leave out a code on a resource: CODE=Kind name.namespace, * allowed",
-    ),
-    Flag("timeout", kind="duration", default=30.0, help="Time to wait before failing"),
-    *(
-        Flag(name, short, kind, default, "Not played by the sandbox")
-        for name, short, kind, default in analyze.NOT_PLAYED
-    ),
-    Flag("use-kube", "k", "bool", True, "Use the live cluster"),
-    Flag("verbose", "v", "bool", False, "Verbose output"),
-)
 _TRAFFIC = Flag("for", help="Traffic type [all none service workload]")
 _WAIT = Flag("wait", "w", "bool", False, "Wait for the waypoint to be ready")
 _STATUS_WAIT = Flag("wait", "w", "bool", True, "Wait for the waypoint to be ready")
@@ -126,8 +84,8 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
         CobraCommand(
             "analyze",
             "Analyze Istio configuration and print validation messages",
-            analyze.analyze_cluster,
-            flags=_ANALYZE_FLAGS,
+            import_when_run("analyze", "analyze_cluster"),
+            flags=ANALYZE_FLAGS,
         ),
         dashboard.build_dashboard_command(),
         _build_experimental_command(),
@@ -173,20 +131,25 @@ def _build_uninstall_command() -> CobraCommand:
     return CobraCommand(
         "uninstall",
         "Uninstall Istio from a cluster",
-        uninstall.uninstall_control_plane,
+        import_when_run("uninstall", "uninstall_control_plane"),
         flags=_UNINSTALL_FLAGS,
     )
 
 
 def _build_install_command(name: str, short: str, *aliases: str) -> CobraCommand:
     return CobraCommand(
-        name, short, install.install_control_plane, aliases, _INSTALL_FLAGS, arguments=0
+        name,
+        short,
+        import_when_run("install", "install_control_plane"),
+        aliases,
+        _INSTALL_FLAGS,
+        arguments=0,
     )
 
 
 def _build_experimental_command() -> CobraCommand:
     flags = (
-        Flag("output", "o", _FORMATS, "log", "Output format: one of [log json yaml]"),
+        Flag("output", "o", FORMATS, "log", "Output format: one of [log json yaml]"),
         Flag(
             "output-threshold",
             kind=LEVELS,
@@ -202,7 +165,7 @@ def _build_experimental_command() -> CobraCommand:
     check = CobraCommand(
         "precheck",
         "Check whether Istio can safely be installed or upgraded",
-        precheck.check_cluster,
+        import_when_run("precheck", "check_cluster"),
         flags=flags,
     )
     summary = "Experimental commands that may be modified or deprecated"
@@ -228,7 +191,7 @@ def _build_manifest_commands() -> tuple[CobraCommand, ...]:
         CobraCommand(
             "generate",
             summary,
-            install.print_manifest,
+            import_when_run("install", "print_manifest"),
             flags=(*_INSTALL_FLAGS, cluster),
             arguments=0,
         ),
@@ -245,7 +208,7 @@ def _build_profile_commands() -> tuple[CobraCommand, ...]:
         CobraCommand(
             "list",
             "Lists available Istio configuration profiles",
-            install.print_profiles,
+            import_when_run("install", "print_profiles"),
             flags=(_MANIFESTS,),
         ),
     )
@@ -287,13 +250,13 @@ def _build_waypoint_command() -> CobraCommand:
         CobraCommand(
             "apply",
             "Apply a waypoint configuration",
-            waypoint.apply_waypoint,
+            import_when_run("waypoint", "apply_waypoint"),
             flags=(name, *applied),
         ),
         CobraCommand(
             "delete",
             "Delete a waypoint configuration",
-            waypoint.delete_waypoints,
+            import_when_run("waypoint", "delete_waypoints"),
             flags=(
                 name,
                 _REVISION,
@@ -305,20 +268,20 @@ def _build_waypoint_command() -> CobraCommand:
         CobraCommand(
             "generate",
             "Generate a waypoint configuration",
-            waypoint.print_waypoint_manifest,
+            import_when_run("waypoint", "print_waypoint_manifest"),
             flags=(name, _TRAFFIC, _REVISION),
         ),
         CobraCommand(
             "list",
             "List managed waypoint configurations",
-            waypoint.print_waypoints,
-            flags=(_ALL_NAMESPACES,),
+            import_when_run("waypoint", "print_waypoints"),
+            flags=(ALL_NAMESPACES,),
         ),
         CobraCommand(
             "status",
             "Show the status of waypoints",
-            waypoint.print_waypoint_status,
-            flags=(_ALL_NAMESPACES, _STATUS_WAIT, _WAYPOINT_TIMEOUT),
+            import_when_run("waypoint", "print_waypoint_status"),
+            flags=(ALL_NAMESPACES, _STATUS_WAIT, _WAYPOINT_TIMEOUT),
             strict=True,
         ),
     )

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sandbox.istio.ctl.analyze_flags import LEVELS
 from sandbox.istio.ctl.kube import Object
 from sandbox.istio.render.values import to_yaml
 
-LEVELS = ("Info", "Warning", "Error")
-"""From harmless to grave."""
 FILE = "(file)"
 """The key of an object under which its place in a file stands, `FILE:LINE`."""
 

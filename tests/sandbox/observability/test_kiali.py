@@ -135,13 +135,20 @@ async def test_kinds_of_graphs(busy: World) -> None:
 async def test_graphs_are_kept_a_minute(busy: World) -> None:
     """Kiali 2 answers the same for a minute, unless it is told to look anew."""
     kept = GRAPH.format("app").removesuffix("&refreshInterval=0")
-    first = (await busy.ask(kept)).json
+    clock = busy.cluster.clock
     busy.feed.start(TRAFFIC["broken"])
-    await busy.cluster.clock.sleep(40)
-    fresh = (await busy.ask(GRAPH.format("app"))).json
-    assert (await busy.ask(kept)).json == first
+    while True:
+        begun = clock.now()
+        first = (await busy.ask(kept)).json
+        await clock.sleep(40)
+        fresh = (await busy.ask(GRAPH.format("app"))).json
+        again = (await busy.ask(kept)).json
+        if clock.measure_age(begun) < 60:
+            break
+        await clock.sleep(61)  # A machine that is busy elsewhere has let the minute pass.
+    assert again == first
     assert fresh["timestamp"] > first["timestamp"]
-    await busy.cluster.clock.sleep(25)
+    await clock.sleep(61)
     assert (await busy.ask(kept)).json != first
     assert (await busy.ask(f"{kept}&refreshInterval=soon")).status == 400
 

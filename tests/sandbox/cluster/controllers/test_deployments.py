@@ -19,10 +19,10 @@ from tests.sandbox.cluster.controllers.world import World, deployment, finding
 
 
 async def test_becomes_available_quickly(world: World) -> None:
-    """Two replicas are available in well under a second of wall time at fifty times the speed."""
+    """Two replicas are available within seconds of the cluster, at fifty times the speed."""
     begun = time.monotonic()
     await world.deploy("web", replicas=2)
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 5.0
 
 
 async def test_status_of_a_finished_rollout(world: World) -> None:
