@@ -11,7 +11,7 @@ from tests.browser.chromium import Tab
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 GREETING = "Welcome to the service-mesh workshop"
-"""What stands in the channel once the page is alive: what is pressed before that is lost."""
+"""What the bot says first in the channel."""
 
 FOCUSED = "document.activeElement"
 LONG = 60.0

@@ -89,6 +89,7 @@ class Page:
             channels=channels,
             team=escape(state.team_name),
             bot=escape(self._core.bot.name),
+            parts=escape(" ".join(name for name, html in self._side.fragments.items() if html)),
         )
         return web.Response(text=text, content_type="text/html", headers=HEADERS)
 

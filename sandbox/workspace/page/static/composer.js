@@ -71,7 +71,9 @@ export function composer(form, thread) {
     const holder = byId(thread() ? "replies" : "messages");
     holder.scrollTop = holder.scrollHeight;
     trouble(form, "");
-    trouble(form, (await post("say", { text, thread: thread() })).error);
+    const result = await post("say", { text, thread: thread() });
+    trouble(form, result.error);
+    if (result.lost && !line.value) line.value = draft = text;
   }
 
   line.addEventListener("input", () => show(matching(line.value, !thread())));
@@ -88,3 +90,15 @@ export function composer(form, thread) {
   });
   form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
 }
+
+// What is typed while nothing that takes text has the focus goes into the message box in sight, as in Slack: a click that
+// went beside it loses no line. Space and Enter stay with what they press.
+const TAKES_TEXT = "input, select, textarea, dialog, [role=tab]";
+
+document.addEventListener("keydown", (event) => {
+  const modified = (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph");
+  if (modified || event.defaultPrevented || event.key.length !== 1 || event.key === " ") return;
+  if (event.target.closest?.(TAKES_TEXT)) return;
+  const line = byId(event.target.closest?.("#thread") ? "reply-line" : "line");
+  if (line.offsetParent !== null) line.focus();
+});

@@ -5,7 +5,7 @@ import { composer, words } from "./composer.js";
 import { showFragment } from "./side.js";
 import { showModal } from "./modal.js";
 import { swap } from "./forms.js";
-import { currentTab } from "./tabs.js";
+import { awaitNothing, currentTab, showTabs } from "./tabs.js";
 
 const home = byId("home"), messages = byId("messages"), box = byId("composer");
 const places = [...document.querySelectorAll(".place")];
@@ -18,7 +18,7 @@ function take(data) {
   else if (data.fragment) showFragment(data.fragment, data.html);
   else if ("modal" in data) showModal(data.modal);
   else if (data.home) showHome(data.home);
-  else if (data.ready) page.ready = true;
+  else if (data.ready) { page.ready = true; awaitNothing(); }
 }
 
 function showHome(html) {
@@ -85,4 +85,5 @@ const people = [...document.querySelectorAll("input[name=user]")];
 const before = people.find((each) => each.value === sessionStorage.getItem("user"));
 if (before) before.checked = true;
 page.user = people.find((each) => each.checked).value;
+showTabs();
 go(places[0]);

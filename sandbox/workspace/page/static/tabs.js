@@ -9,8 +9,19 @@ const wide = matchMedia("(min-width: 90rem)"), narrow = matchMedia("(max-width: 
 // The last of them is the one that was chosen last.
 let chosen = (sessionStorage.getItem("panels") || "tab-mesh tab-cluster").split(" ");
 
+// The parts that the server is about to send have their room from the start: nothing moves under the mouse when they come.
+function filled(panel) {
+  const awaited = document.body.dataset.parts.split(" ").filter(Boolean);
+  return panel.querySelector("[data-fragment]") || awaited.some((name) => panel.querySelector(`#fragment-${name}`));
+}
+
+export function awaitNothing() {
+  document.body.dataset.parts = "";
+  showTabs();
+}
+
 export function showTabs() {
-  const there = tabs.filter((tab) => panelOf(tab).querySelector("[data-fragment]"));
+  const there = tabs.filter((tab) => filled(panelOf(tab)));
   const room = wide.matches && !document.body.classList.contains("threaded") ? 2 : 1;
   const order = [...chosen, ...there.map((tab) => tab.id)].filter((id) => there.some((tab) => tab.id === id));
   const shown = new Set([...chosen.filter((id) => order.includes(id)).slice(-room)]);

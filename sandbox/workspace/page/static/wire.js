@@ -9,7 +9,7 @@ export async function post(act, body) {
     const answer = await fetch(`/page/${act}?t=${page.token}`, { method: "POST", body: JSON.stringify(full) });
     return await answer.json();
   } catch {
-    return { error: "The sandbox does not answer. Is it still running?", errors: {} };
+    return { error: "The sandbox does not answer. Is it still running?", errors: {}, lost: true };
   }
 }
 
