@@ -41,12 +41,15 @@ FIRST_SELECTORS, MORE_SELECTORS = range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0)
 EMPHASIS = re.compile(r"(?<!\S)([*_~])(?=\S)(.+?)(?<=\S)\1(?=[\s.,;:!?]|$)")
 """*Bold*, _italic_ or ~struck~ words; the stars of cron stand alone or before a slash."""
 REPAIRS = (
-    (re.compile(r"^(?:[>•:,;.!¿¡]+ ?|[-*_~]+ )+(?=\S)"), ""),
+    (re.compile(r"^(?:[>•:,;.!¿¡]+ ?|[-*_~]+ |\d{1,2}[.)] (?=[^\W\d]))+(?=\S)"), ""),
     (re.compile(r"(?<=[^\s?!.,;:])[?!.,;:]+(?= )"), ""),
     (re.compile(r"(?<= )[,;:!.-]+ "), ""),
     (re.compile(r"(?<=\d) %"), "%"),
     (re.compile(r"(?<=\d) ?/ ?(?=s(?: |$))"), "/"),
-    (re.compile(r"(?<=\d) (?=(?:ms|s|m|min|h)(?: |$))"), ""),
+    (re.compile(r"(?<=\d) ?(?:sec(?:ond)?|segundo)s?(?= |$)", re.IGNORECASE), "s"),
+    (re.compile(r"(?<=\d) ?min(?:ute|uto)?s?(?= |$)", re.IGNORECASE), "m"),
+    (re.compile(r"(?<=\d) ?(?:h(?:ou)?r|hora)s?(?= |$)", re.IGNORECASE), "h"),
+    (re.compile(r"(?<=\d) (?=(?:ms|s|m|h)(?: |$))"), ""),
     (re.compile(r"(?<=\w) ?= ?(?=[^\s=])"), "="),
     (re.compile(r" -+$"), ""),
     (re.compile(r"(?<=[^\s?!.,;:]) ?[?!.,;:]+$"), ""),

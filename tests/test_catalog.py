@@ -175,6 +175,10 @@ def test_mistakes_in_options_have_words_of_their_own(typed: str, says: str) -> N
         ("fault jason 150%", "fault jason 100%"),
         ("audit 500", "audit 100"),
         ("audit 20x", "audit 20"),
+        # A mark between thousands is no decimal point: 1.000 is not 1.
+        ("traffic burst 1.000", "traffic burst 1000"),
+        ("traffic burst count=1,500", "traffic burst count=1500"),
+        ("traffic burst 2’000", "traffic burst 2000"),
         ("traffic brust 50 at 20/s", "traffic burst 50 at 20/s"),
         ("traffic start evry 3s", "traffic start every 3s"),
         ("ping evry 1m", "ping every 1m"),

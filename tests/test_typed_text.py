@@ -59,6 +59,14 @@ def test_text_is_as_it_was_typed(sent: str, typed: str) -> None:
         ("fault jason delay 2 s", "fault jason delay 2s"),
         ("traffic burst 200 at 20 / s", "traffic burst 200 at 20/s"),
         ("shift v1 = 50, v3= 50", "shift v1=50 v3=50"),
+        # Units as they are spoken.
+        ("traffic start every 3 seconds for 10 Minutes", "traffic start every 3s for 10m"),
+        ("traffic start every=3 secs for 2 hrs", "traffic start every=3s for 2h"),
+        ("ping every 1 hora for 30segundos", "ping every 1h for 30s"),
+        # The number of a list that somebody types from.
+        ("1. status", "status"),
+        ("12) status", "status"),
+        ("3.5 status", "3.5 status"),
         # The punctuation of a sentence.
         ("status?", "status"),
         ("status.", "status"),

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from bot import when
 from bot.catalog.option_errors import (
+    TEXTS,
     explain_validation_error,
     find_limit,
     get_error_words,
@@ -25,6 +26,8 @@ from bot.text import EMPTY, Text, join
 
 FLAG = re.compile(r"^-+(?=[A-Za-z])")
 """The dashes of an option; a number may have one as well."""
+THOUSANDS = re.compile(r"\d{1,3}(?:([.,'])\d{3})(?:\1\d{3})*")
+"""A number with marks between its thousands; which mark is a decimal point is another question."""
 
 
 class WordError(UserError):
@@ -193,12 +196,29 @@ def set_option(
     `word` is the one that names it. Raises WordError when it is given twice.
     """
     key, value = field.alias or name, fit_choice(field, value)
+    if field.annotation is int and THOUSANDS.fullmatch(value):
+        raise build_thousands_error(key, value, word or value)
     if get_origin(field.annotation) is tuple:
         values.setdefault(key, []).append(value)
     elif key in values:
         raise WordError(Text("{key} is given twice.", key=key), Text("Give it once."), word=word)
     else:
         values[key] = value
+
+
+def build_thousands_error(option: str, value: str, word: str) -> WordError:
+    """Return the error about a number such as `1,000`; pydantic would take `1.000` for 1."""
+    meant = re.sub(r"\D", "", value)
+    return WordError(
+        Text(
+            "`{typed}` — {option}: {fault}",
+            typed=shorten_word(word),
+            option=option,
+            fault=TEXTS["int_parsing"],
+        ),
+        word=word,
+        instead=[word.removesuffix(value) + meant if word.endswith(value) else meant],
+    )
 
 
 def fit_choice(field: FieldInfo, value: str) -> str:

@@ -8,11 +8,13 @@ stands in for kubelets and proxies has an account of its own, as they have on a 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -163,6 +165,88 @@ async def attempt(file: Path, *arguments: str) -> tuple[int, str]:
     )
     said, _ = await program.communicate()
     return program.returncode or 0, said.decode()
+
+
+ISTIOD = "istiod-clusterrole-istio-system"
+"""The role that `istioctl install` makes for istiod."""
+EVERYTHING = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+
+
+async def attempt_until(file: Path, seen: str, *arguments: str) -> None:
+    """Repeat a command until it says that: an API server takes changed roles up within seconds."""
+    for _try in range(50):
+        _, said = await attempt(file, *arguments)
+        if seen in said:
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError(said)
+
+
+async def test_no_narrower_right_does_instead_of_the_star(tmp_path: Path) -> None:
+    """Istiod's role is refused to who holds all kinds by name and no `*`. `escalate` and `bind` for
+    that one role let it through, and with it whatever else is written into it: whoever has the
+    token is the cluster's administrator, which the `*` for reading makes of nobody."""
+    wanted = await render_role(ISTIOD)
+    whole, wide = tmp_path / "istiod.yaml", tmp_path / "wide.yaml"
+    whole.write_text(yaml.safe_dump(wanted))
+    wide.write_text(yaml.safe_dump(wanted | {"rules": EVERYTHING}))
+    refused, taken = "attempting to grant RBAC permissions not currently held", "serverside-applied"
+    apply = ("apply", "--server-side", "--filename")
+    bind = ("create", "clusterrolebinding", ISTIOD, f"--clusterrole={ISTIOD}")
+    async with account("workshop", tmp_path) as (file, _):
+        held = await role("meshbot-grant")
+        named = name_kinds(held)
+        try:
+            await attempt_until(file, taken, *apply, str(whole))
+            await attempt_until(file, refused, *apply, str(wide))
+            await kubectl("delete", "clusterrole", ISTIOD)
+            await kubectl("patch", "clusterrole", "meshbot-grant", "--type=merge", rules(named))
+            await attempt_until(file, refused, *apply, str(whole))
+            await kubectl("apply", "--filename", str(write_escalation(tmp_path)))
+            await attempt_until(file, taken, *apply, str(whole))
+            await attempt_until(file, taken, *apply, str(wide))
+            await attempt_until(file, "created", *bind, "--serviceaccount=meshbot:meshbot")
+            await attempt_until(file, "yes", "auth", "can-i", "delete", "nodes")
+        finally:
+            for kind in ("clusterrolebinding", "clusterrole"):
+                await kubectl("delete", "--ignore-not-found", kind, ISTIOD, "meshbot-tries")
+
+
+async def render_role(name: str) -> dict[str, Any]:
+    """A ClusterRole as the release's istioctl would make it."""
+    program = await asyncio.create_subprocess_exec(
+        str(Path(os.environ["ISTIO_HOME"]) / "bin" / "istioctl"),
+        *("manifest", "generate"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    text = (await program.communicate())[0].decode()
+    found = [obj for obj in yaml.safe_load_all(text) if obj and obj["metadata"]["name"] == name]
+    (made,) = (obj for obj in found if obj["kind"] == "ClusterRole")
+    return dict(made)
+
+
+def rules(held: list[dict[str, Any]]) -> str:
+    """kubectl's patch that gives a role just these rules, with no `*` among the resources."""
+    left = [rule for rule in held if "*" not in rule.get("resources", ())]
+    return f"--patch={json.dumps({'rules': left})}"
+
+
+def write_escalation(folder: Path) -> Path:
+    """A role that lets the bot write istiod's role whatever it holds, and bind it; bound to it."""
+    rule = {
+        "apiGroups": ["rbac.authorization.k8s.io"],
+        "resources": ["clusterroles"],
+        "resourceNames": [ISTIOD],
+        "verbs": ["escalate", "bind"],
+    }
+    api, name = "rbac.authorization.k8s.io/v1", {"name": "meshbot-tries"}
+    made = {"apiVersion": api, "kind": "ClusterRole", "metadata": name, "rules": [rule]}
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", **name}
+    subject = {"kind": "ServiceAccount", "name": "meshbot", "namespace": "meshbot"}
+    bound = {"apiVersion": api, "kind": "ClusterRoleBinding", "metadata": name, "roleRef": ref}
+    file = folder / "escalation.yaml"
+    file.write_text(yaml.safe_dump_all([made, bound | {"subjects": [subject]}]))
+    return file
 
 
 async def test_the_policy_keeps_the_bot_to_the_workshops_namespaces(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -53,6 +54,41 @@ async def test_rules_of_others_are_named_before_they_go(stage: Stage) -> None:
     await stage.api.create({**kind, "metadata": place, "spec": rule})
     asked = words(await stage.type("/mesh uninstall"))
     assert "Rules of others go too (1 VirtualService): VirtualService shop/cart" in asked
+
+
+def definition(plural: str, kind: str, **more: str) -> dict[str, Any]:
+    """A CRD of the Gateway API's group."""
+    group, api = "gateway.networking.k8s.io", "apiextensions.k8s.io/v1"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": plural, "kind": kind, "singular": kind.lower()}
+    # The API server wants to know who approved a group of Kubernetes' own.
+    approved = {"api-approved.kubernetes.io": "https://github.com/kubernetes/kubernetes/pull/1"}
+    return {
+        "apiVersion": api,
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}", "annotations": approved | more},
+        "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [version]},
+    }
+
+
+@pytest.mark.long
+async def test_definitions_that_others_made_stay_as_they_are(stage: Stage) -> None:
+    """Neither the installation overwrites a CRD of the Gateway API that somebody made before, nor
+    does the removal take it, nor one that somebody has changed since; both are named."""
+    other = stage.cluster.client("kubectl-create")
+    await other.create(definition("tcproutes", "TCPRoute"))
+    await other.create(definition("grpcroutes", "GRPCRoute", mine="yes"))
+    await stage.type("/mesh install")
+    theirs = await stage.api.get(CRDS, "grpcroutes.gateway.networking.k8s.io") or {}
+    assert theirs["metadata"]["annotations"]["mine"] == "yes"
+    assert len(theirs["spec"]["versions"]) == 1
+    asked = words(await stage.type("/mesh uninstall"))
+    assert "kept: CRDs of the Gateway API that others set: " in asked
+    assert "tcproutes.gateway.networking.k8s.io" in asked
+    await stage.type('click "Confirm"')
+    left = {each["metadata"]["name"].partition(".")[0] for each in await stage.api.list(CRDS)}
+    assert left == {"grpcroutes", "tcproutes"}
 
 
 @pytest.mark.long

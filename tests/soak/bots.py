@@ -36,6 +36,8 @@ class Soak:
     typed: int = 0
     acked: list[str] = field(default_factory=list)
     taken: dict[str, float] = field(default_factory=dict)
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever asks the forge: its answers come in the order of the questions."""
 
     async def watch(self) -> None:
         """Notes when Slack took each message, until cancelled."""
@@ -48,8 +50,9 @@ class Soak:
         """One more bot."""
         assert self.forge.stdin is not None
         assert self.forge.stdout is not None
-        self.forge.stdin.write((json.dumps(self.environment) + "\n").encode())
-        self.alive.append(int(await self.forge.stdout.readline()))
+        async with self.asking:
+            self.forge.stdin.write((json.dumps(self.environment) + "\n").encode())
+            self.alive.append(int(await self.forge.stdout.readline()))
 
     async def kill(self) -> None:
         """kill -9 for one of them, every other time the one that is at work, and a new one in its

@@ -47,8 +47,8 @@ def texts() -> list[str]:
 async def test_ten_thousand_texts_are_answered(
     tmp_path: Path, figures: list[tuple[str, object]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Typed by an attendee through a whole bot: each gets exactly one answer, and none of them is
-    an accident."""
+    """Typed by an attendee through a whole bot: each gets exactly one answer, a message or a form,
+    and none of them is an accident."""
     typed = await asyncio.to_thread(texts)
     answers: Counter[str] = Counter()
     async with playing(tmp_path) as (stage, bot):
@@ -71,6 +71,9 @@ async def test_ten_thousand_texts_are_answered(
                         stage.workspace.state.messages.pop(
                             (change.message.channel, change.message.ts), None
                         )
+                    elif change.view is not None and change.view.open:
+                        # A command that has to be told more answers with a form.
+                        answers["all"] += change.view.body["type"] == "modal"
 
         collecting = asyncio.create_task(collect())
         with caplog.at_level(logging.ERROR):

@@ -9,12 +9,14 @@ from bot.kinds import CRD, GATEWAY_CLASS, Object
 from bot.knowledge.bookinfo import app
 from bot.knowledge.istio import installation
 from bot.knowledge.objects.apply import build_missing_verdict
+from bot.knowledge.objects.foreign_objects import GATEWAY_GROUP
+from bot.knowledge.objects.ownership import is_of_bot_alone
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_condition, get_name
 from bot.steps import Context, Verdict
 from bot.text import EMPTY, Text, counted, verbatim
 
-GROUP = "gateway.networking.k8s.io"
+GROUP = GATEWAY_GROUP
 BUNDLE_VERSION = f"{GROUP}/bundle-version"
 GATEWAY_CRD = f"gateways.{GROUP}"
 GATEWAY_TIMEOUT = 45.0
@@ -29,7 +31,7 @@ when the old one's lease of 30 s is over, which itself takes long on a busy mach
 class GatewayApiStatus:
     """The Gateway API in the cluster: the bundle's version, EMPTY when the CRDs are missing.
 
-    `ours` when this bot applied them.
+    `ours` when this bot applied them, and nobody since.
     """
 
     version: Text = EMPTY
@@ -41,11 +43,10 @@ async def read_gateway_api_status(context: Context) -> GatewayApiStatus:
     crd = await context.cluster.get(CRD, GATEWAY_CRD)
     if crd is None:
         return GatewayApiStatus()
-    meta = crd["metadata"]
-    ours = any(entry.get("manager") == "meshbot" for entry in meta.get("managedFields") or [])
-    version = str((meta.get("annotations") or {}).get(BUNDLE_VERSION, ""))
+    version = str((crd["metadata"].get("annotations") or {}).get(BUNDLE_VERSION, ""))
     # translators: follows “Gateway API CRDs”, where otherwise a version stands.
-    return GatewayApiStatus(verbatim(version) or Text("of unknown version"), ours)
+    words = verbatim(version) or Text("of unknown version")
+    return GatewayApiStatus(words, is_of_bot_alone(crd))
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,21 @@ class EnsuredCrds:
 
 
 async def ensure_crds(context: Context) -> EnsuredCrds:
-    """Apply the CRDs when they are missing; return what there is then."""
+    """Apply the CRDs when they are missing; return what there is then.
+
+    A CRD of the group that somebody made before stays as it is.
+    """
     there = await read_gateway_api_status(context)
     if there.version:
         words = Text("Gateway API CRDs {version} were already there", version=there.version)
         return EnsuredCrds(words, applied=False)
     context.progress.say(Text("applying the Gateway API CRDs"))
     objects = await asyncio.to_thread(context.mesh.gateway_api)
+    found = await context.cluster.find(CRD)
+    others = {get_name(crd) for crd in found if not is_of_bot_alone(crd)}
     for obj in sorted(objects, key=lambda o: o["kind"] != "CustomResourceDefinition"):
-        await context.cluster.apply(obj, force=True)
+        if get_name(obj) not in others:
+            await context.cluster.apply(obj, force=True)
     names = {get_name(obj) for obj in objects if obj["kind"] == "CustomResourceDefinition"}
     await wait_until_established(context, names)
     words = counted(

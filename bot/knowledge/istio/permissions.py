@@ -251,6 +251,15 @@ WORKSHOP: tuple[Rule, ...] = (
     ),
     Rule("the same", "list", "extensions.istio.io", "trafficextensions wasmplugins"),
     Rule("the same", "list", "security.istio.io", "requestauthentications"),
+    Rule(
+        "what goes with the Gateway API's CRDs when they are removed",
+        *("list", _GATEWAYS, "backendtlspolicies grpcroutes listenersets referencegrants"),
+    ),
+    Rule("the same", "list", _GATEWAYS, "tcproutes tlsroutes udproutes"),
+    Rule("what of others goes with a namespace", "list", "", "persistentvolumeclaims"),
+    Rule("the same", "list", "apps", "statefulsets"),
+    Rule("the same", "list", "batch", "cronjobs jobs"),
+    Rule("the same", "list", "networking.k8s.io", "ingresses"),
 )
 """What the whole workshop needs beside that: the bot's own requests and those of istioctl."""
 

@@ -13,7 +13,9 @@ from bot.knowledge.istio.sidecars import withdraw_own_requests
 from bot.knowledge.istio.uninstall_survey import MeshInventory
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import restart_deployment
+from bot.knowledge.objects.foreign_objects import ISTIO_GROUPS
 from bot.knowledge.objects.mesh_pods import has_sidecar
+from bot.knowledge.objects.ownership import is_of_bot_alone
 from bot.knowledge.objects.pod_causes import suggest_remedies
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
@@ -145,7 +147,7 @@ async def remove_control_plane(context: Context, found: MeshInventory) -> Text:
         "",
         STAGE_TIMEOUT,
         (CRD,),
-        lambda crds: all(c["spec"]["group"] not in uninstall_survey.ISTIO_GROUPS for c in crds),
+        lambda crds: all(c["spec"]["group"] not in ISTIO_GROUPS for c in crds),
     )
     return EMPTY
 
@@ -168,20 +170,26 @@ async def remove_mesh_namespace(context: Context, found: MeshInventory) -> Text:
 
 
 async def remove_gateway_api(context: Context, found: MeshInventory) -> Text:
-    """Delete the Gateway API CRDs, only when this bot applied them and nobody else needs them."""
+    """Delete the Gateway API CRDs, only when this bot applied them and nobody else needs them;
+    those that others set stay.
+    """
     if not found.removes_gateway_api:
         return EMPTY
     for policy in await find_admission_policies(context):
         await context.cluster.delete(*policy)
-    for crd in await context.cluster.find(CRD):
-        if crd["spec"]["group"] == GROUP:
-            await context.cluster.delete(CRD, get_name(crd))
+    ours = {
+        get_name(crd)
+        for crd in await context.cluster.find(CRD)
+        if crd["spec"]["group"] == GROUP and is_of_bot_alone(crd)
+    }
+    for name in sorted(ours):
+        await context.cluster.delete(CRD, name)
     await wait_until(
         context,
         "",
         STAGE_TIMEOUT,
         (CRD,),
-        lambda crds: all(crd["spec"]["group"] != GROUP for crd in crds),
+        lambda crds: ours.isdisjoint(map(get_name, crds)),
     )
     return EMPTY
 
@@ -198,7 +206,7 @@ async def find_admission_policies(context: Context) -> list[tuple[Kind, str]]:
         (k, get_name(p))
         for k in wanted
         for p in await context.cluster.find(k)
-        if get_name(p) == f"safe-upgrades.{GROUP}"
+        if get_name(p) == f"safe-upgrades.{GROUP}" and is_of_bot_alone(p)
     ]
     return sorted(found, key=lambda pair: pair[0].kind, reverse=True)
 

@@ -114,6 +114,9 @@ def list_kept(found: MeshInventory, context: Context, *, with_app: bool) -> tupl
                 names=list_names(found.gateway_api_users),
             )
         )
+    if found.removes_gateway_api and found.other_crds:
+        names = Listed(found.other_crds, "comma")
+        lines.append(Text("kept: CRDs of the Gateway API that others set: {names}", names=names))
     return tuple(lines)
 
 
@@ -309,7 +312,10 @@ def pluralize(kind: str) -> str:
 
 def list_names(objects: Iterable[ObjectId], most: int = 10) -> Text:
     """Return objects by name, such as `VirtualService shop/cart, …`, at most `most` of them."""
-    names = [f"{kind.kind} {namespace}/{name}" for kind, name, namespace in objects]
+    names = [
+        f"{kind.kind} {namespace}/{name}" if namespace else f"{kind.kind} {name}"
+        for kind, name, namespace in objects
+    ]
     more = len(names) - most
     if more <= 0:
         return join("comma", *names)

@@ -28,17 +28,17 @@ from bot.kinds import (
 )
 from bot.knowledge.istio.gateway_api import GatewayApiStatus, read_gateway_api_status
 from bot.knowledge.objects.digests import compute_digest
+from bot.knowledge.objects.foreign_objects import GATEWAY_GROUP, ISTIO_GROUPS, is_foreign
 from bot.knowledge.objects.mesh_pods import has_sidecar
-from bot.knowledge.objects.ownership import is_own
+from bot.knowledge.objects.ownership import (
+    CONTROLLERS,
+    is_of_bot_alone,
+    is_own,
+    read_owners,
+)
 from bot.knowledge.objects.workloads import get_labels, get_name, is_installed_by_istio, select_pods
 from bot.steps import Context
 
-ISTIO_GROUPS = (
-    "networking.istio.io",
-    "security.istio.io",
-    "telemetry.istio.io",
-    "extensions.istio.io",
-)
 ADDON_NAMES = ("prometheus", "grafana", "jaeger", "kiali")
 MESH_LABELS = (
     "istio-injection",
@@ -77,6 +77,8 @@ class MeshInventory:
     gateway_api: GatewayApiStatus = field(default_factory=GatewayApiStatus)
     gateway_api_users: tuple[ObjectId, ...] = ()
     """Gateways and routes of others, which would go with the CRDs."""
+    other_crds: tuple[str, ...] = ()
+    """CRDs of the Gateway API's group that others set: they stay."""
 
     @property
     def removes_gateway_api(self) -> bool:
@@ -121,17 +123,23 @@ class GatewayObjects:
 
     istio: tuple[ObjectId, ...] = ()
     others: tuple[ObjectId, ...] = ()
+    classes: tuple[ObjectId, ...] = ()
+    """GatewayClasses that others made for istiod: they stay, without their controller."""
 
 
 async def find_gateway_objects(context: Context) -> GatewayObjects:
     """Return the Gateways that istiod runs with the routes of the workshop's namespace that lead
     through them or belong to a Service, and all the others.
     """
-    gateways, routes = await asyncio.gather(
-        context.cluster.find(GATEWAY), context.cluster.find(HTTP_ROUTE)
+    gateways, routes, classes, rest = await asyncio.gather(
+        context.cluster.find(GATEWAY),
+        context.cluster.find(HTTP_ROUTE),
+        context.cluster.find(GATEWAY_CLASS),
+        find_other_gateway_objects(context),
     )
     app = context.workshop.app_namespace
-    run = {identify(GATEWAY, each) for each in gateways if is_run_by_istiod(each)}
+    served = {get_name(each) for each in classes if is_class_of_istiod(each)}
+    run = {identify(GATEWAY, each) for each in gateways if is_run_by_istiod(each, served)}
     foreign = {identify(GATEWAY, each) for each in gateways} - run
     ours = {
         identify(HTTP_ROUTE, each)
@@ -144,8 +152,28 @@ async def find_gateway_objects(context: Context) -> GatewayObjects:
     ]
     return GatewayObjects(
         tuple(each for each in found if each in run | ours),
-        tuple(each for each in found if each not in run | ours),
+        (*(each for each in found if each not in run | ours), *rest),
+        tuple(
+            identify(GATEWAY_CLASS, each)
+            for each in classes
+            if is_class_of_istiod(each) and not is_made_by_istiod(each)
+        ),
     )
+
+
+async def find_other_gateway_objects(context: Context) -> list[ObjectId]:
+    """Return objects of the Gateway API's other kinds, such as GRPCRoutes, none of which the
+    workshop makes.
+    """
+    known = (GATEWAY.plural, HTTP_ROUTE.plural, GATEWAY_CLASS.plural)
+    kinds = [k for k in await context.cluster.types(GATEWAY_GROUP) if k.plural not in known]
+    found = await asyncio.gather(*(context.cluster.find(kind) for kind in kinds))
+    return [
+        identify(kind, obj)
+        for kind, objects in zip(kinds, found, strict=True)
+        for obj in objects
+        if is_foreign(obj)
+    ]
 
 
 def identify(kind: Kind, obj: Object) -> ObjectId:
@@ -153,9 +181,21 @@ def identify(kind: Kind, obj: Object) -> ObjectId:
     return kind, get_name(obj), str(obj["metadata"].get("namespace", ""))
 
 
-def is_run_by_istiod(gateway: Object) -> bool:
-    """Tell whether a Gateway is of one of istiod's classes."""
-    return str(gateway["spec"].get("gatewayClassName", "")).startswith("istio")
+def is_run_by_istiod(gateway: Object, classes: Set[str] = frozenset()) -> bool:
+    """Tell whether a Gateway is of one of istiod's classes: one of these, or one that it makes."""
+    name = str(gateway["spec"].get("gatewayClassName", ""))
+    return name in classes or name.startswith("istio")
+
+
+def is_class_of_istiod(gateway_class: Object) -> bool:
+    """Tell whether istiod serves a GatewayClass."""
+    return str(gateway_class["spec"].get("controllerName", "")).startswith("istio.io/")
+
+
+def is_made_by_istiod(obj: Object) -> bool:
+    """Tell whether istiod made an object, and nobody else set anything in it."""
+    owners = {owner.manager for owner in read_owners(obj)}
+    return bool(owners) and owners <= CONTROLLERS
 
 
 def leads_through(route: Object, gateways: Set[ObjectId]) -> bool:
@@ -202,10 +242,11 @@ async def survey_mesh(context: Context) -> MeshInventory:
     return MeshInventory(
         own_objects=tuple(t for t in [*all_rules, *gateways.istio] if t[2] in ours),
         other_rules=tuple(t for t in all_rules if t[2] not in ours),
-        other_gateways=tuple(t for t in gateways.istio if t[2] not in ours),
+        other_gateways=(*(t for t in gateways.istio if t[2] not in ours), *gateways.classes),
         gateway_api_users=(
             *(t for t in gateways.istio if t[2] not in ours),
             *gateways.others,
+            *gateways.classes,
         ),
         labelled=tuple(get_name(n) for n in marked if get_name(n) in ours),
         other_labelled=tuple(
@@ -223,7 +264,14 @@ async def survey_mesh(context: Context) -> MeshInventory:
         ),
         mesh_namespace=any(get_name(n) == mesh for n in spaces),
         gateway_api=served,
+        other_crds=list_other_crds(crds),
     )
+
+
+def list_other_crds(crds: Iterable[Object]) -> tuple[str, ...]:
+    """Return the CRDs of the Gateway API's group that others made, or changed."""
+    group = [crd for crd in crds if crd["spec"]["group"] == GATEWAY_GROUP]
+    return tuple(get_name(crd) for crd in group if not is_of_bot_alone(crd))
 
 
 CLUSTER_WIDE = ("prometheus", "kiali")
@@ -256,19 +304,19 @@ async def delete_all(context: Context, objects: Iterable[ObjectId]) -> None:
 
 
 async def find_gateway_classes(context: Context) -> list[ObjectId]:
-    """Return istiod's GatewayClasses, which nothing else removes."""
+    """Return istiod's own GatewayClasses, which nothing else removes."""
     found = await context.cluster.find(GATEWAY_CLASS)
     return [
-        (GATEWAY_CLASS, get_name(c), "")
-        for c in found
-        if str(c["spec"].get("controllerName", "")).startswith("istio.io/")
+        identify(GATEWAY_CLASS, c) for c in found if is_class_of_istiod(c) and is_made_by_istiod(c)
     ]
 
 
 async def find_ca_config_maps(context: Context) -> list[ObjectId]:
-    """Return the ConfigMaps with Istio's CA certificate that istiod put into every namespace."""
+    """Return the ConfigMaps with Istio's CA certificate that istiod put into every namespace; one
+    of the same label that others made is theirs.
+    """
     found = await context.cluster.find(CONFIG_MAP, labels="istio.io/config=true")
-    return [(CONFIG_MAP, get_name(m), m["metadata"]["namespace"]) for m in found]
+    return [identify(CONFIG_MAP, each) for each in found if is_made_by_istiod(each)]
 
 
 def build_unlabel_patch(obj: Object) -> Object:

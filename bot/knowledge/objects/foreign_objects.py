@@ -1,7 +1,7 @@
 """What others made in a namespace, for the question before all of it is deleted.
 
-Only kinds that the bot may list are looked through; what Kubernetes and Istio make of others'
-objects is nobody's own.
+Only kinds that the bot may list are looked through, which Secrets are not; what Kubernetes and
+Istio make of others' objects is nobody's own.
 """
 
 from __future__ import annotations
@@ -10,22 +10,17 @@ import asyncio
 from collections.abc import Sequence
 
 from bot.kinds import (
-    AUTHORIZATION_POLICY,
     CONFIG_MAP,
+    CRON_JOB,
     DAEMON_SET,
     DEPLOYMENT,
-    DESTINATION_RULE,
-    GATEWAY,
-    HTTP_ROUTE,
-    ISTIO_GATEWAY,
+    INGRESS,
+    JOB,
     NETWORK_POLICY,
-    PEER_AUTHENTICATION,
     POD,
     SERVICE,
-    SERVICE_ENTRY,
-    SIDECAR,
-    TELEMETRY,
-    VIRTUAL_SERVICE,
+    STATEFUL_SET,
+    VOLUME_CLAIM,
     Kind,
     Object,
 )
@@ -35,27 +30,40 @@ from bot.knowledge.objects.ownership import is_own, is_recorded, list_foreign_ow
 from bot.steps import Context
 from bot.text import Listed, Text
 
-RULES = (
-    VIRTUAL_SERVICE,
-    DESTINATION_RULE,
-    HTTP_ROUTE,
-    GATEWAY,
-    ISTIO_GATEWAY,
-    SERVICE_ENTRY,
-    SIDECAR,
-    AUTHORIZATION_POLICY,
-    PEER_AUTHENTICATION,
-    TELEMETRY,
+ISTIO_GROUPS = (
+    "networking.istio.io",
+    "security.istio.io",
+    "telemetry.istio.io",
+    "extensions.istio.io",
 )
-"""Kinds that say what becomes of requests."""
-KINDS = (DEPLOYMENT, DAEMON_SET, POD, SERVICE, CONFIG_MAP, *RULES, NETWORK_POLICY)
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+KINDS = (
+    DEPLOYMENT,
+    DAEMON_SET,
+    STATEFUL_SET,
+    JOB,
+    CRON_JOB,
+    POD,
+    VOLUME_CLAIM,
+    SERVICE,
+    INGRESS,
+    CONFIG_MAP,
+    NETWORK_POLICY,
+)
+"""Kinds of Kubernetes' own that people make."""
 MAKERS = frozenset({"kube-controller-manager", "istio-operator"})
 """Field managers of Kubernetes' own controllers, one of which puts the cluster's certificate into
 each namespace, and of `istioctl install`."""
 
 
+async def list_rule_kinds(context: Context) -> list[Kind]:
+    """Return all kinds in the cluster that say what becomes of requests."""
+    served = [await context.cluster.types(group) for group in (*ISTIO_GROUPS, GATEWAY_GROUP)]
+    return [kind for kinds in served for kind in kinds if kind.namespaced]
+
+
 async def find_foreign_objects(
-    context: Context, namespace: str, kinds: Sequence[Kind] = KINDS
+    context: Context, namespace: str, kinds: Sequence[Kind]
 ) -> list[Object]:
     """Return the objects of a namespace that neither the bot nor a controller made."""
     found = await asyncio.gather(*(context.cluster.find(kind, namespace) for kind in kinds))
@@ -69,6 +77,9 @@ def is_foreign(obj: Object) -> bool:
     if obj["metadata"].get("ownerReferences") or is_own(obj):
         return False
     managers = {owner.manager for owner in list_foreign_owners(obj)}
+    if obj["kind"] == VOLUME_CLAIM.kind:
+        # A controller makes those of a StatefulSet, and the data in them are people's.
+        return True
     return bool(managers - MAKERS) or not is_recorded(obj)
 
 
@@ -85,7 +96,8 @@ def name_objects(found: Sequence[Object]) -> Listed:
 
 async def warn_about_foreign_objects(context: Context, namespace: str) -> list[Text]:
     """Return a warning that names what others made in a namespace, [] when there is nothing."""
-    found = await find_foreign_objects(context, namespace)
+    kinds = (*KINDS, *await list_rule_kinds(context))
+    found = await find_foreign_objects(context, namespace, kinds)
     if not found:
         return []
     return [
@@ -99,7 +111,7 @@ async def warn_about_foreign_objects(context: Context, namespace: str) -> list[T
 
 async def warn_about_foreign_rules(context: Context, namespace: str) -> list[Text]:
     """Return a warning that names the rules of others in a namespace, [] when there are none."""
-    found = await find_foreign_objects(context, namespace, RULES)
+    found = await find_foreign_objects(context, namespace, await list_rule_kinds(context))
     if not found:
         return []
     return [

@@ -89,6 +89,11 @@ def is_own(obj: Object) -> bool:
     )
 
 
+def is_of_bot_alone(obj: Object) -> bool:
+    """Tell whether the bot set something of what an object means, and no others did."""
+    return is_own(obj) and not list_foreign_owners(obj)
+
+
 def is_applied_by_bot_alone(obj: Object) -> bool:
     """Tell whether all that an object has was applied by the bot, so that applying it anew also
     removes what is no longer wanted.
