@@ -15,6 +15,8 @@ pytestmark = pytest.mark.long
 SERVICES = Ref("networking.istio.io", "virtualservices")
 RULES = Ref("networking.istio.io", "destinationrules")
 POLICIES = Ref("security.istio.io", "authorizationpolicies")
+ENTRIES = Ref("networking.istio.io", "serviceentries")
+SIDECARS = Ref("networking.istio.io", "sidecars")
 PEERS = Ref("security.istio.io", "peerauthentications")
 MESHES = {
     "sidecars": ("install", "bookinfo", "inject", "expose"),
@@ -234,3 +236,49 @@ async def test_limits_leave_rules_of_others_as_they_were(tmp_path: Path) -> None
         live = await stage.api.get(SERVICES, "reviews", "bookinfo")
         assert live is not None
         assert live["spec"] == spec
+
+
+async def test_hosts_that_the_mesh_does_not_know(tmp_path: Path) -> None:
+    """They pass, are refused, or are admitted one by one; `why` names what was done, and off and undone
+    nothing is left."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        await stage.type("/mesh install")
+        await stage.type("/mesh bookinfo")
+        assert "/mesh inject" in words(await stage.type("/mesh egress closed -> not yet"))
+        await stage.type("/mesh inject")
+        said = words(await stage.type("/mesh egress open"))
+        assert "productpage asks ratings: status 200" in said
+        said = words(await stage.type("/mesh egress closed"))
+        assert "productpage asks details: status 502, of its own sidecar" in said
+        assert "service-unexported" in words(await stage.type("/mesh why"))
+        said = words(await stage.type("/mesh egress admit ratings"))
+        assert "productpage asks ratings: status 200" in said
+        assert "productpage asks details: status 502" in said
+        assert "It was already so" in words(await stage.type("/mesh egress admit"))
+        said = words(await stage.type("/mesh egress closed ratings -> error"))
+        assert "/mesh egress admit ratings" in said
+        said = words(await stage.type("/mesh egress admit details"))
+        assert "ServiceEntry ratings removed" in said
+        await stage.type("/mesh undo")
+        await stage.type('click "Take it back"')
+        (entry,) = await stage.api.list(ENTRIES, "bookinfo")
+        assert entry["metadata"]["name"] == "ratings"
+        said = words(await stage.type("/mesh egress off"))
+        assert "back in the mesh's registry: details and ratings" in said
+        assert await stage.api.list(ENTRIES, "bookinfo") == []
+        assert await stage.api.list(SIDECARS, "bookinfo") == []
+        assert "nothing was changed" in words(await stage.type("/mesh egress off"))
+        await stage.type("/mesh mtls strict -> not yet")
+        await stage.type("/mesh expose")
+        await stage.type("/mesh mtls strict")
+        said = words(await stage.type("/mesh egress closed -> not yet"))
+        assert "mutual TLS alone" in said
+
+
+async def test_no_outbound_policy_where_no_sidecar_is(tmp_path: Path) -> None:
+    """In ambient mode it is said what holds requests back instead."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        await enter_mesh(stage, "ambient")
+        said = words(await stage.type("/mesh egress closed -> not yet"))
+        assert "ztunnel passes on what it does not know" in said
+        assert await stage.api.list(SIDECARS, "bookinfo") == []

@@ -1,4 +1,5 @@
-"""Services that a Sidecar object (networking.istio.io) keeps from the proxies that call them."""
+"""Services that a Sidecar object (networking.istio.io), or their own exportTo, keeps from the
+proxies that call them."""
 
 from __future__ import annotations
 
@@ -7,9 +8,15 @@ from collections.abc import Iterator, Sequence
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.peers import find_policy, is_protected
-from bot.diagnosis.rules import get_cluster_domain, list_virtual_services, order_by_age
+from bot.diagnosis.rules import (
+    get_cluster_domain,
+    is_registered,
+    list_virtual_services,
+    order_by_age,
+)
 from bot.diagnosis.state import CALLS, NamespaceState, list_pods_of
 from bot.kinds import SIDECAR, Object
+from bot.knowledge.lessons.strangers import EXPORT_TO, NOBODY_KNOWS, get_export
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text
@@ -43,6 +50,37 @@ def find_hidden_by_sidecar(state: NamespaceState) -> Iterator[Finding]:
             Fix(line=f"kubectl edit sidecars.networking.istio.io {get_name(sidecar)} -n {place}"),
             frozenset(f"{kind}/{service}" for service in hidden for kind in ("Service", "app")),
         )
+
+
+def find_unexported(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Services that are exported to nobody and that no ServiceEntry lets in, where it matters
+    that their callers' proxies do not know them.
+    """
+    for callee in sorted({callee for _, callee in CALLS}):
+        service = state.services.get(callee)
+        told = get_export(service) if service else ""
+        host = f"{callee}.{state.namespace}.svc.{get_cluster_domain(state)}"
+        if service is None or NOBODY_KNOWS not in told.split(",") or is_registered(state, host):
+            continue
+        callers = [
+            pod
+            for caller, asked in CALLS
+            for pod in list_pods_of(state, caller)
+            if asked == callee and has_sidecar(pod)
+        ]
+        effects = (describe_effect(state, find_sidecar_for(state, p), callee) for p in callers)
+        if effect := next(filter(None, effects), None):
+            yield Finding(
+                Text(
+                    "Service {service} is exported to nobody, so the mesh does not know it: "
+                    "{effect}.",
+                    service=callee,
+                    effect=effect,
+                ),
+                (show_field(service, f"metadata.annotations[{EXPORT_TO}]", told),),
+                Fix("egress off"),
+                frozenset({f"Service/{callee}", f"app/{callee}"}),
+            )
 
 
 def find_sidecar_for(state: NamespaceState, pod: Object) -> Object | None:
@@ -87,9 +125,9 @@ def knows(state: NamespaceState, sidecar: Object, service: str) -> bool:
     return False
 
 
-def describe_effect(state: NamespaceState, sidecar: Object, service: str) -> Text | None:
+def describe_effect(state: NamespaceState, sidecar: Object | None, service: str) -> Text | None:
     """Return what comes of a Service that a proxy does not know; None where nothing does."""
-    told = (sidecar["spec"].get("outboundTrafficPolicy") or {}).get("mode")
+    told = ((sidecar or {}).get("spec", {}).get("outboundTrafficPolicy") or {}).get("mode")
     mesh = (state.cluster.mesh_config.get("outboundTrafficPolicy") or {}).get("mode")
     if (told or mesh) == "REGISTRY_ONLY":
         return Text("under REGISTRY_ONLY its callers get 502")
@@ -115,5 +153,19 @@ CAUSES = (
         gravity=2,
         by_object=True,
         source="Istio's reference of Sidecar: what is not listed passes through",
+    ),
+    Cause(
+        "service-unexported",
+        Subject.RULES,
+        "A Service is exported to no namespace, so that the mesh does not know it.",
+        "The Service's annotation `networking.istio.io/exportTo: ~`, no ServiceEntry for its name, "
+        "and a rule for it, REGISTRY_ONLY, or STRICT.",
+        "Remove the annotation, which `egress off` does, or admit it with a ServiceEntry",
+        find_unexported,
+        ("route", "shift", "fault", "egress"),
+        ("fault-in-force", "fault-user-mismatch", "user-never-reaches-ratings"),
+        gravity=2,
+        by_object=True,
+        source="Istio's reference of annotations: `~` is visible to no namespace",
     ),
 )

@@ -239,6 +239,7 @@ WORKSHOP: tuple[Rule, ...] = (
     ),
     Rule("expose, waypoint, routes", f"create {_CHANGE}", _GATEWAYS, "gateways httproutes"),
     Rule("routes, faults, shares", f"create {_CHANGE}", _ISTIO, "destinationrules virtualservices"),
+    Rule("what leaves the mesh", f"get create {_CHANGE}", _ISTIO, "serviceentries sidecars"),
     Rule(
         "who may ask, and how",
         f"get create {_CHANGE}",

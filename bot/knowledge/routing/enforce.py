@@ -13,6 +13,8 @@ from bot.kinds import (
     HTTP_ROUTE,
     PEER_AUTHENTICATION,
     SERVICE,
+    SERVICE_ENTRY,
+    SIDECAR,
     VIRTUAL_SERVICE,
     Kind,
     Object,
@@ -54,6 +56,8 @@ KINDS = {
         SERVICE,
         PEER_AUTHENTICATION,
         AUTHORIZATION_POLICY,
+        SIDECAR,
+        SERVICE_ENTRY,
     )
 }
 VERSIONS_SAMPLE = "bookinfo/platform/kube/bookinfo-versions.yaml"

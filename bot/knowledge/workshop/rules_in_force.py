@@ -13,6 +13,8 @@ from bot.kinds import (
     DESTINATION_RULE,
     HTTP_ROUTE,
     PEER_AUTHENTICATION,
+    SERVICE_ENTRY,
+    SIDECAR,
     VIRTUAL_SERVICE,
     Kind,
     Object,
@@ -27,6 +29,8 @@ KINDS = (
     VIRTUAL_SERVICE,
     PEER_AUTHENTICATION,
     AUTHORIZATION_POLICY,
+    SERVICE_ENTRY,
+    SIDECAR,
 )
 """Kinds of rules, in the order in which they are applied."""
 MOST = 2700

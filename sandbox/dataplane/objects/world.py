@@ -216,6 +216,7 @@ class World:
 def build_entry_services(entry: Object) -> Iterator[Object]:
     """Yield a ServiceEntry's hosts in the form of Services; `spec.externalName` holds the host."""
     meta, spec = entry["metadata"], entry.get("spec") or {}
+    exported = {"networking.istio.io/exportTo": ",".join(spec.get("exportTo") or [])}
     ports = [
         {
             "name": port.get("name", ""),
@@ -227,7 +228,12 @@ def build_entry_services(entry: Object) -> Iterator[Object]:
     for host in spec.get("hosts") or []:
         yield {
             "kind": "ServiceEntry",
-            "metadata": {"name": host, "namespace": meta["namespace"], "labels": {}},
+            "metadata": {
+                "name": host,
+                "namespace": meta["namespace"],
+                "labels": {},
+                "annotations": exported,
+            },
             "spec": {"externalName": host.lower(), "ports": ports},
         }
 

@@ -130,7 +130,12 @@ def route_request(
         and service is not None
         and not is_visible(world, proxy, service, request.port)
     ):
-        return _route_past(world, proxy, request, service)
+        entry = _find_entry(world, proxy, service, request.port)
+        if entry is None:
+            return _route_past(world, proxy, request, service)
+        known = get_service_host(world, proxy, entry, request.port)
+        # What is outside of the mesh is sent as it came, to the address that the client wanted.
+        return replace(_route_by_host(world, proxy, request, known, draw), passthrough=True)
     if proxy is None or (service is not None and not is_http_port(service, request.port)):
         return _route_by_address(world, proxy, request, service)
     if proxy.kind == "waypoint":
@@ -159,9 +164,24 @@ def _find_sidecar_host(
     return others or get_fallback_host(world, proxy)
 
 
+def _find_entry(world: World, proxy: Proxy, service: Object, port: int) -> Object | None:
+    """Return what a ServiceEntry registers under a Service's name, where a proxy is told of it."""
+    return next(
+        (
+            each
+            for each in world.registered
+            if each.get("kind") == "ServiceEntry"
+            and get_hostname(each) == get_hostname(service)
+            and is_http_port(each, port)
+            and is_visible(world, proxy, each, port)
+        ),
+        None,
+    )
+
+
 def _route_past(world: World, proxy: Proxy, request: ProxyRequest, service: Object) -> Decision:
-    """Route a request for a Service that a Sidecar resource keeps from its proxy: on to the
-    address that the client wanted, or nowhere under REGISTRY_ONLY.
+    """Route a request for a Service that its proxy is not told of, by a Sidecar resource or by
+    exportTo: on to the address that the client wanted, or nowhere under REGISTRY_ONLY.
     """
     heard = any(
         is_http_port(s, request.port) and is_visible(world, proxy, s, request.port)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.objects.pods import Proxy
 from sandbox.dataplane.objects.world import ROOT_NAMESPACE, World, get_hostname
-from sandbox.dataplane.routes.clusters import covers_host, sort_by_age
+from sandbox.dataplane.routes.clusters import covers_host, is_exported, sort_by_age
+
+EXPORT_TO = "networking.istio.io/exportTo"
+"""Annotation of a Service: the namespaces whose proxies know it, `~` for none."""
 
 
 def find_sidecar(world: World, proxy: Proxy) -> Object | None:
@@ -43,7 +46,20 @@ def _get_selector(sidecar: Object) -> dict[str, str]:
 def is_visible(world: World, proxy: Proxy, service: Object, port: int) -> bool:
     """Tell whether a proxy is told of a Service's port."""
     meta = service["metadata"]
+    if proxy.kind == "sidecar" and not is_exported_to(service, proxy.namespace):
+        return False
     return knows_host(world, proxy, meta["namespace"], get_hostname(service), port)
+
+
+def is_exported_to(service: Object, namespace: str) -> bool:
+    """Tell whether a Service, or a ServiceEntry's host, is exported to proxies of a namespace."""
+    meta = service["metadata"]
+    told = str((meta.get("annotations") or {}).get(EXPORT_TO) or "")
+    places = [place.strip() for place in told.split(",") if place.strip()]
+    # What says `~` is for nobody, whatever else it says, unless it says `*`.
+    if "~" in places and "*" not in places:
+        return False
+    return is_exported({"exportTo": places}, meta["namespace"], namespace)
 
 
 def knows_host(world: World, proxy: Proxy, namespace: str, host: str, port: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.kinds import DESTINATION_RULE
+from bot.kinds import DESTINATION_RULE, SERVICE
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cases.rules import add_rules, define_subsets, lead, route
 from tests.diagnosis.cluster import Cluster, Mode
@@ -319,3 +319,46 @@ def own_namespace_listed(cluster: Cluster) -> None:
     """`./*` lists the whole namespace."""
     cluster.apply(HIDING.replace("./details.bookinfo.svc.cluster.local", '"./*"'))
     add_rules(cluster, "reviews", lead("reviews"))
+
+
+UNEXPORTED = {"networking.istio.io/exportTo": "~"}
+REFUSING = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default}
+spec: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}}
+"""
+ADMITTING = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ratings}
+spec: {hosts: [ratings.bookinfo.svc.cluster.local], resolution: NONE}
+"""
+
+
+@CASES.names("service-unexported")
+def stranger_refused(cluster: Cluster) -> None:
+    """Under REGISTRY_ONLY nobody gets ratings."""
+    cluster.get(SERVICE, "ratings")["metadata"]["annotations"] = UNEXPORTED
+    cluster.apply(REFUSING)
+
+
+@CASES.names("service-unexported")
+def stranger_with_a_rule(cluster: Cluster) -> None:
+    """Passed on as it is, and no rule for it is obeyed."""
+    cluster.get(SERVICE, "ratings")["metadata"]["annotations"] = UNEXPORTED
+    add_rules(cluster, "ratings", lead("ratings"))
+
+
+@CASES.spares("service-unexported")
+def stranger_that_passes(cluster: Cluster) -> None:
+    """Without a rule for it nothing is lost."""
+    cluster.get(SERVICE, "ratings")["metadata"]["annotations"] = UNEXPORTED
+
+
+@CASES.spares("service-unexported")
+def stranger_admitted(cluster: Cluster) -> None:
+    """A ServiceEntry has its name."""
+    cluster.get(SERVICE, "ratings")["metadata"]["annotations"] = UNEXPORTED
+    cluster.apply(REFUSING)
+    cluster.apply(ADMITTING)

@@ -12,7 +12,7 @@ from sandbox.dataplane.objects.world import World
 from sandbox.dataplane.routes.dump import dump_proxy_config
 
 from .asking import FULL, PAGE, SUBSETS, ask, service, with_rules
-from .stages import istio_object
+from .stages import bookinfo, istio_object
 
 RULE = istio_object("DestinationRule", "reviews", {"host": "reviews", "subsets": SUBSETS})
 
@@ -148,3 +148,39 @@ def test_what_is_aborted_is_not_mirrored() -> None:
     fault = {"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 100}}}
     decision = ask(with_rules(service({"http": [to(mirror={"host": "details"}, fault=fault)]})))
     assert (decision.status, decision.mirrors) == (503, ())
+
+
+def unexported(exported: str) -> Object:
+    """Service reviews as Bookinfo has it, with this annotation."""
+    (found,) = (
+        o
+        for o in bookinfo("1.30.3")
+        if o["kind"] == "Service" and o["metadata"]["name"] == "reviews"
+    )
+    notes = {"networking.istio.io/exportTo": exported}
+    return found | {"metadata": found["metadata"] | {"annotations": notes}}
+
+
+@pytest.mark.parametrize(
+    ("exported", "known"),
+    [("~", False), ("default", False), ("~, *", True), (".", True), ("bookinfo", True)],
+)
+def test_services_may_be_kept_from_proxies(exported: str, known: bool) -> None:
+    """Who does not know a Service passes its requests on as they are; no rule for it counts."""
+    decision = ask(with_rules(RULE, service({"http": [to("v2")]}), unexported(exported)))
+    assert (decision.subset == "v2", decision.passthrough) == (known, not known)
+    assert {e.labels["app"] for e in decision.endpoints} == {"reviews"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "status"), [({}, 0), ({"exportTo": ["default"]}, 502), (None, 502)]
+)
+def test_under_registry_only_an_entry_lets_one_in(entry: Object | None, status: int) -> None:
+    """Without an entry that the proxy is told of, it refuses; with one, requests go on in plain text."""
+    spec = {"hosts": [FULL], "ports": [{"number": 9080, "name": "http", "protocol": "HTTP"}]}
+    entries = [] if entry is None else [istio_object("ServiceEntry", "reviews", spec | entry)]
+    policy = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
+    refuses = istio_object("Sidecar", "default", policy)
+    decision = ask(with_rules(unexported("~"), refuses, *entries))
+    assert (decision.status, decision.passthrough) == (status, not status)
+    assert bool(decision.endpoints) is not bool(status)
