@@ -114,6 +114,43 @@ async def test_labels_of_others_are_asked_about(tmp_path: Path) -> None:
         assert "nothing was changed" in words(await stage.type("/mesh inject"))
 
 
+async def test_programs_and_labels_of_others_are_asked_about(tmp_path: Path) -> None:
+    """Sidecars come into others' programs, and go from them, by a restart; a label that somebody
+    set brings them and goes. Each is named with who made it; Bookinfo restarts unasked."""
+    async with playing(tmp_path) as (stage, _):
+        for line in ("/mesh install", "/mesh bookinfo", "/mesh inject", "/mesh inject off"):
+            await stage.type(line)
+        labels = {"app": "shop"}
+        pod = {"containers": [{"name": "shop", "image": "shop:1"}]}
+        template = {"metadata": {"labels": labels}, "spec": pod}
+        spec = {"selector": {"matchLabels": labels}, "template": template}
+        await create(stage, "apps/v1", "Deployment", "shop", spec)
+        before = await stage.api.get(DEPLOYMENTS, "shop", "bookinfo") or {}
+        restart = f"restarts Deployment shop, made by {MADE_BY}"
+        assert restart in words(await stage.type("/mesh inject"))
+        await stage.type('click "Cancel" -> normal')
+        assert (await stage.api.get(DEPLOYMENTS, "shop", "bookinfo") or {})["spec"] == before[
+            "spec"
+        ]
+        await stage.type("/mesh inject")
+        assert "restarted: details-v1, " in words(await stage.type('click "Restart them"'))
+        other = stage.cluster.client("kubectl-label")
+        for value in (None, "enabled"):
+            label = {"metadata": {"labels": {"istio-injection": value}}}
+            await other.merge(NAMESPACES, "bookinfo", "", label)
+        for line in ("/mesh inject off", "/mesh ambient", "/mesh uninstall"):
+            asked = words(await stage.type(line))
+            assert "kubectl-label" in asked
+            assert "label.istio-injection: enabled → nothing" in asked
+            assert line != "/mesh inject off" or restart in asked
+            await stage.type('click "Cancel" -> normal')
+        asked = words(await stage.type("/mesh reset bookinfo"))
+        assert "with what kubectl-label set: metadata.labels.istio-injection" in asked
+        await stage.type('click "Cancel" -> normal')
+        await stage.type("/mesh inject off")
+        assert "Bookinfo is out of the mesh" in words(await stage.type('click "Take them out"'))
+
+
 async def test_a_deployment_of_others_is_asked_about(tmp_path: Path) -> None:
     """Deploying anew scales one back only when asked, the bot's own as well: that somebody wanted
     two is not for it to decide. What others only added stays."""

@@ -84,7 +84,7 @@ async def plan_enrollment(context: Context, platform: str, *, keep_rules: bool) 
         now,
         labels=describe_labels(now.app_labels, change),
         restarts=state.to_restart,
-        requests=tuple(injection.describe_own_request(*each) for each in requests.items()),
+        requests=await injection.describe_own_requests(context, requests),
         foreign_labels=conflict.lines if conflict else (),
         stranded=await find_stranded_gateways(context, upgrade, now),
         policies=await find_http_policies(context),

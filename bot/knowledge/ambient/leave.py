@@ -10,7 +10,7 @@ from bot.knowledge.istio import failures, install
 from bot.knowledge.istio.uninstall import has_redirection
 from bot.knowledge.mesh_config import describe_tracing, read_mesh_config, read_telemetries
 from bot.knowledge.objects.digests import compute_digest
-from bot.knowledge.objects.namespace_labels import relabel_namespace
+from bot.knowledge.objects.namespace_labels import find_label_conflicts, relabel_namespace
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_name
@@ -40,6 +40,8 @@ async def plan_leaving(context: Context) -> Plan | None:
     items += waypoints.describe_foreign_waypoints(now)
     if join.LABEL in now.app_labels:
         items.append(Text("label {key} removed", key=join.LABEL))
+        for conflict in await find_label_conflicts(context, {join.LABEL: None}):
+            items += conflict.lines
     warnings, details = list[Text](), tuple[Text, ...]()
     if await has_ambient_profile(context):
         if others := await join.find_other_ambient_namespaces(context):

@@ -19,7 +19,7 @@ from bot.knowledge.istio.injectors import (
     read_injectors,
 )
 from bot.knowledge.istio.installation import REVISION
-from bot.knowledge.objects.conflicts import build_plan
+from bot.knowledge.objects.conflicts import build_plan, list_setters
 from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.suggestions import suggest_commands
@@ -50,11 +50,17 @@ class InjectionResult:
 
 
 async def plan_injection(context: Context) -> Plan | None:
-    """Return which labels of others in effect are changed on the namespace; None when none is."""
+    """Return which labels of others in effect are changed on the namespace, and which programs of
+    others restart; None when none is and none does.
+    """
     found = await sidecars.find_noticed_labels(context)
     plan = build_plan(context, [found.conflict] if found.conflict else [])
+    restarts = await describe_foreign_restarts(context, on=True)
     if plan is None:
-        return None
+        return build_restart_plan(context, restarts)
+    plan = replace(
+        plan, items=(*plan.items, *restarts), digest=compute_digest((plan.digest, restarts))
+    )
     warnings = list(plan.warnings)
     if found.revision:
         left = Text("The pods leave the istiod of revision {revision}.", revision=found.revision)
@@ -65,26 +71,66 @@ async def plan_injection(context: Context) -> Plan | None:
 
 
 async def plan_removal(context: Context) -> Plan | None:
-    """Return the Deployments whose templates `inject off` changes because their pods ask for a
-    sidecar themselves; None when none does.
+    """Return what `inject off` takes from others: labels of the namespace, labels by which pods ask
+    for a sidecar themselves, and pods that are made anew; None when it takes nothing.
     """
+    labels = await sidecars.find_removed_labels(context)
     found = await sidecars.find_own_requests(context)
-    if not found:
-        return None
-    items = tuple(describe_own_request(name, keys) for name, keys in found.items())
+    restarts = await describe_foreign_restarts(context, on=False)
+    if not (found or labels):
+        return build_restart_plan(context, restarts)
+    requests = await describe_own_requests(context, found)
+    items = (*(labels.lines if labels else ()), *requests, *restarts)
+    words = Text("some pods ask for a sidecar themselves, whatever their namespace says.")
     return Plan(
-        Text("some pods ask for a sidecar themselves, whatever their namespace says."),
+        words if found else Text("a label that others set brings the sidecars."),
         items,
         (Text("`{command} undo` brings the labels back.", command=context.command),),
         in_context("button", "Take them out"),
         compute_digest(items),
+        (labels.id,) if labels else (),
     )
 
 
-def describe_own_request(name: str, keys: Sequence[str]) -> Text:
-    """Return the labels that are taken out of the pods of a Deployment."""
-    return Text(
-        "{keys} taken out of the pods of Deployment {name}", keys=Listed(keys, "comma"), name=name
+def build_restart_plan(context: Context, restarts: Sequence[Text]) -> Plan | None:
+    """Return the question about programs of others that restart, None when none does."""
+    if not restarts:
+        return None
+    namespace = context.workshop.app_namespace
+    return Plan(
+        Text("others' programs are in {namespace} too.", namespace=namespace),
+        tuple(restarts),
+        confirm=in_context("button", "Restart them"),
+        digest=compute_digest(restarts),
+    )
+
+
+async def describe_foreign_restarts(context: Context, *, on: bool) -> tuple[Text, ...]:
+    """Return the Deployments beside Bookinfo's that others made and whose pods are made anew."""
+    return tuple(
+        Text(
+            "restarts Deployment {name}, made by {managers}: its open connections end",
+            name=get_name(each),
+            managers=list_setters(each),
+        )
+        for each in await sidecars.find_foreign_restarts(context, on=on)
+    )
+
+
+async def describe_own_requests(
+    context: Context, found: Mapping[str, Sequence[str]]
+) -> tuple[Text, ...]:
+    """Return the labels that are taken out of the pods of each Deployment, with who made that."""
+    workloads = {get_name(each): each for each in await app.find_workloads(context)}
+    return tuple(
+        Text(
+            "{keys} taken out of the pods of Deployment {name}, set by {managers}",
+            keys=Listed(keys, "comma"),
+            name=name,
+            managers=list_setters(workloads[name]),
+        )
+        for name, keys in found.items()
+        if name in workloads
     )
 
 

@@ -20,6 +20,7 @@ from bot.knowledge.istio.injectors import (
 )
 from bot.knowledge.istio.installation import REVISION
 from bot.knowledge.objects.conflicts import ObjectConflict, require_confirmed
+from bot.knowledge.objects.foreign_objects import is_foreign
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.namespace_labels import find_label_conflicts, relabel_namespace
 from bot.knowledge.objects.workloads import (
@@ -77,10 +78,17 @@ def has_native_sidecar(pod: Object) -> bool:
 async def set_injection_labels(context: Context, *, on: bool) -> tuple[Text, ...]:
     """Change the namespace's labels so that pods get sidecars, or none; return the changes.
 
-    To have them `on` is asked about beforehand where others notice it.
+    What others set, or notice, is asked about beforehand.
     """
-    if on:
-        require_confirmed(context, (await find_noticed_labels(context)).conflict)
+    conflict = (
+        (await find_noticed_labels(context)).conflict if on else await find_removed_labels(context)
+    )
+    require_confirmed(context, conflict)
+    return await change_injection_labels(context, on=on)
+
+
+async def change_injection_labels(context: Context, *, on: bool) -> tuple[Text, ...]:
+    """Change the namespace's labels in the same way, for a step that was confirmed as a whole."""
     change = choose_labels(await read_injectors(context), await read_labels(context), on=on)
     return await relabel_namespace(context, change)
 
@@ -110,6 +118,24 @@ async def find_noticed_labels(context: Context) -> NoticedLabels:
     conflicts = await find_label_conflicts(context, change)
     left = get_revision(find_injector(injectors, labels, {})) if REVISION in change else ""
     return NoticedLabels(change, next(iter(conflicts), None), left)
+
+
+async def find_removed_labels(context: Context) -> ObjectConflict | None:
+    """Return the labels of others that bring sidecars and are removed from the namespace."""
+    change = choose_labels(await read_injectors(context), await read_labels(context), on=False)
+    return next(iter(await find_label_conflicts(context, change)), None)
+
+
+async def find_foreign_restarts(context: Context, *, on: bool) -> list[Object]:
+    """Return the Deployments beside Bookinfo's that others made and that have to restart."""
+    state = await read_sidecar_state(context, on=on)
+    return [
+        each
+        for each in state.workloads
+        if get_name(each) in state.to_restart
+        and get_name(each) not in app.BOOKINFO
+        and is_foreign(each)
+    ]
 
 
 async def read_labels(context: Context) -> dict[str, str]:

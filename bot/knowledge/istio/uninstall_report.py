@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.kinds import CONFIG_MAP
-from bot.knowledge.istio import revisions, sidecars
+from bot.kinds import CONFIG_MAP, NAMESPACE
+from bot.knowledge.istio import injection, revisions, sidecars, uninstall_survey
 from bot.knowledge.istio.revisions import ControlPlane
 from bot.knowledge.istio.uninstall_survey import MeshInventory, ObjectId, survey_mesh
 from bot.knowledge.objects import foreign_objects, namespaces
+from bot.knowledge.objects.conflicts import judge_labels
 from bot.steps import Context
 from bot.text import EMPTY, Listed, Text, counted, join
 
@@ -184,6 +185,7 @@ async def list_warnings(
     return (
         *warn_about_others(found),
         *warn_about_planes(planes),
+        *await warn_about_labels(context, found),
         *lines,
         *await warn(context, app),
         *([] if with_app else await warn_about_own_requests(context)),
@@ -208,13 +210,26 @@ async def warn_about_own_requests(context: Context) -> list[Text]:
     """Return warnings about labels in pod templates that would bring sidecars back."""
     found = await sidecars.find_own_requests(context)
     return [
-        Text(
-            "{keys} is taken out of the pods of Deployment {name}.",
-            keys=Listed(keys, "comma"),
-            name=name,
-        )
-        for name, keys in found.items()
+        Text("{what}.", what=what) for what in await injection.describe_own_requests(context, found)
     ]
+
+
+async def warn_about_labels(context: Context, found: MeshInventory) -> list[Text]:
+    """Return warnings about labels of others that the workshop's namespaces lose."""
+    lines = []
+    for name in found.labelled:
+        live = await context.cluster.get(NAMESPACE, name)
+        gone = uninstall_survey.build_unlabel_patch(live)["metadata"]["labels"] if live else {}
+        if live and (lost := judge_labels(live, gone)):
+            lines.append(
+                Text(
+                    "Namespace {name} loses what {managers} set: {changes}.",
+                    name=name,
+                    managers=Listed(lost.managers, "comma"),
+                    changes=Listed(lost.changes, "comma"),
+                )
+            )
+    return lines
 
 
 @dataclass(frozen=True)

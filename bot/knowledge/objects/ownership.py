@@ -24,6 +24,8 @@ CONTROLLERS = frozenset({"istio.io/gateway-controller", "pilot-discovery"})
 """Field managers of istiod, which notes on Gateways what it made of them (Istio 1.23 and 1.30)."""
 MEANINGFUL_DOMAINS = ("istio.io", "gateway.networking.k8s.io", "kubernetes.io", "k8s.io")
 """Domains of labels and annotations that Kubernetes or Istio act upon."""
+MEANINGFUL_KEYS = ("istio-injection",)
+"""Keys without a domain that Istio acts upon."""
 BOOKKEEPING = (
     "kubectl.kubernetes.io/",
     "app.kubernetes.io/",
@@ -153,6 +155,8 @@ def is_meaningful(key: str) -> bool:
     Only the domain tells: everybody may note what they like under other names.
     """
     domain, slash, _ = key.partition("/")
+    if key in MEANINGFUL_KEYS:
+        return True
     if not slash or key.startswith(BOOKKEEPING):
         return False
     return any(domain == known or domain.endswith(f".{known}") for known in MEANINGFUL_DOMAINS)
