@@ -20,7 +20,7 @@ from bot.engine import (
     Maintenance,
     PictureAttacher,
 )
-from bot.engine.welcome import Rehearsal
+from bot.engine.greeter import Rehearsal
 from bot.health import HealthServer
 from bot.impersonation import ImpersonatedClients
 from bot.istio import Istioctl

@@ -22,7 +22,7 @@ from bot.engine.access.protected import find_protected_namespaces
 from bot.engine.runs.fencing import check_not_fenced
 from bot.errors import SettingsError
 from bot.istio import Istioctl
-from bot.istio.plugins import select_plugin_environment
+from bot.istio.plugin_variables import select_plugin_environment
 from bot.language import Localizer
 from bot.ledger import Ledger, RetentionTimes
 from bot.ports import Identity

@@ -18,19 +18,20 @@ from bot.engine import (
     SlotExecutor,
 )
 from bot.engine.access.protected import find_protected_namespaces
-from bot.engine.commands.answers import Answers
 from bot.engine.commands.button_handler import ButtonHandler
 from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.commands.error_replies import ErrorReplies
+from bot.engine.commands.step_answers import Answers
 from bot.engine.comparisons import LateComparisons
 from bot.engine.details import DetailsWindow
-from bot.engine.documents import DocumentPoster
-from bot.engine.forms.forms import Forms
+from bot.engine.document_upload import DocumentPoster
+from bot.engine.forms.step_forms import Forms
+from bot.engine.greeter import Rehearsal, Welcome
 from bot.engine.home.channel import HomeChannel
 from bot.engine.home.content import HomeReader
 from bot.engine.home.tabs import HomeTabs
 from bot.engine.requests import RequestFilter
-from bot.engine.runs.audit import Auditor
+from bot.engine.runs.audit_writer import Auditor
 from bot.engine.runs.confirmation_buttons import ConfirmationButtons
 from bot.engine.runs.confirmations import Confirmations
 from bot.engine.runs.endings import RunEndings
@@ -38,21 +39,20 @@ from bot.engine.runs.events import EventWriter
 from bot.engine.runs.executor import RunExecutor
 from bot.engine.runs.recovery import RunRecovery
 from bot.engine.runs.run_messages import RunMessages
-from bot.engine.runs.runs import Runs
+from bot.engine.runs.run_services import Runs
 from bot.engine.runs.starter import RunStarter
 from bot.engine.runs.takeover_gate import TakeoverGate
 from bot.engine.runs.tracker import RunTracker
 from bot.engine.runs.undelivered import UndeliveredNotices
-from bot.engine.schedules.commands import ScheduleCommands
+from bot.engine.schedules.schedule_commands import ScheduleCommands
 from bot.engine.tour.buttons import TourButtons
-from bot.engine.tour.messages import TourMessages
+from bot.engine.tour.guided_tour import Tour
 from bot.engine.tour.pages import TourPages
-from bot.engine.tour.tour import Tour
-from bot.engine.waiting import WaitingCommands
-from bot.engine.welcome import Rehearsal, Welcome
+from bot.engine.tour.tour_messages import TourMessages
+from bot.engine.waiting_commands import WaitingCommands
 from bot.engine.world.context import ContextBuilder
 from bot.engine.world.locks import RunLocks
-from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.jobs import Jobs
 from bot.ledger import Run
 from bot.parts import Backends, SlackSide, build_roles, build_workshop, describe_cluster

@@ -10,7 +10,7 @@ from pydantic import Field
 from bot.knowledge.ambient import enrollment, leave, move
 from bot.knowledge.bookinfo import app
 from bot.knowledge.graph.before_after import compare_traffic
-from bot.knowledge.istio import failures, install, installation, platforms, revisions
+from bot.knowledge.istio import install, installation, istioctl_failures, platforms, revisions
 from bot.knowledge.objects.apply import build_missing_verdict
 from bot.knowledge.routing import enforce
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
@@ -77,7 +77,7 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
     done = await enforce.delete_found_rules(context, way.rules.removed)
     if way.upgrade.difference or not await installation.is_installation_ready(context):
         if (failure := await install.run_installation(context, way.upgrade.arguments)) is not None:
-            return failures.keep_evidence(failure, done)
+            return istioctl_failures.keep_evidence(failure, done)
         done += [
             Text(
                 "upgraded to the ambient profile; settings repeated: {settings}",

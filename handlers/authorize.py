@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from bot.errors import UserError
-from bot.knowledge.lessons import authorization, callers
+from bot.knowledge.lessons import authorization, caller_words
 from bot.steps import Context, Options, Plan, Role, Scope, Step, Verdict
 from bot.text import Listed, Text
 
@@ -25,7 +25,7 @@ class AuthorizeOptions(Options):
     source: Annotated[
         tuple[str, ...],
         Field(alias="from", default=(), max_length=4),
-        BeforeValidator(callers.read_callers),
+        BeforeValidator(caller_words.read_callers),
         Text("who may ask, e.g. productpage; or off"),
     ]
 
@@ -33,28 +33,28 @@ class AuthorizeOptions(Options):
     @classmethod
     def validate_callers(cls, source: tuple[str, ...]) -> tuple[str, ...]:
         """Check that each word is a caller."""
-        callers.check_caller_names(source)
+        caller_words.check_caller_names(source)
         return source
 
     @property
     def ended(self) -> tuple[str, ...]:
         """The applications whose limits are to end, () when none are."""
         if self.service == "off":
-            return tuple(callers.CALLERS)
+            return tuple(caller_words.CALLERS)
         return (self.service,) if "off" in self.source else ()
 
     @property
-    def admission(self) -> callers.Admission:
+    def admission(self) -> caller_words.Admission:
         """The application and its callers; those of the page where none are named."""
-        known = callers.CALLERS[self.service]
-        return callers.Admission(self.service, self.source or known[:1])
+        known = caller_words.CALLERS[self.service]
+        return caller_words.Admission(self.service, self.source or known[:1])
 
 
 async def check(context: Context, options: AuthorizeOptions) -> None:
     """Raise UserError for a caller that never asks that application."""
     if options.ended:
         return
-    service, known = options.service, callers.CALLERS[options.service]
+    service, known = options.service, caller_words.CALLERS[options.service]
     strange = [name for name in options.source if name not in known]
     if strange:
         fix = f"authorize {service} from {known[0]}"

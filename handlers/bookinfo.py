@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge.bookinfo import app, remove
-from bot.knowledge.objects import namespaces
+from bot.knowledge.bookinfo import app, remove_bookinfo
+from bot.knowledge.objects import namespace_removal
 from bot.knowledge.objects.apply import (
     ApplyResult,
     build_not_ready_verdict,
@@ -33,7 +33,7 @@ class BookinfoOptions(Options):
 async def plan(context: Context, options: BookinfoOptions) -> Plan | None:
     """Return what `bookinfo off` would remove, or what of others would be changed; else None."""
     if options.off:
-        return await remove.plan_removal(context)
+        return await remove_bookinfo.plan_removal(context)
     objects = await app.load_objects(context)
     return build_plan(context, await find_write_conflicts(context, objects))
 
@@ -41,9 +41,9 @@ async def plan(context: Context, options: BookinfoOptions) -> Plan | None:
 async def run(context: Context, options: BookinfoOptions) -> Verdict:
     """Apply what differs, wait for six Deployments, and check the page."""
     if options.off:
-        return await remove.remove_bookinfo(context)
+        return await remove_bookinfo.remove_bookinfo(context)
     namespace = context.workshop.app_namespace
-    if (verdict := await namespaces.wait_until_usable(context, namespace)) is not None:
+    if (verdict := await namespace_removal.wait_until_usable(context, namespace)) is not None:
         return verdict
     context.progress.say(Text("applying Bookinfo in {namespace}", namespace=namespace))
     made = await ensure_objects(context, await app.build_namespace(context))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bot.kinds import DESTINATION_RULE
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import broken_route, enforce, plans
+from bot.knowledge.routing import broken_route, enforce, losses
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import Snapshot, take_snapshot
@@ -30,7 +30,7 @@ class BreakOptions(Options):
 
 async def plan(context: Context, options: BreakOptions) -> Plan | None:
     """Return what others lose with the DestinationRule; None when it is all the bot's."""
-    return await plans.plan_break(context)
+    return await losses.plan_break(context)
 
 
 async def run(context: Context, options: BreakOptions) -> Verdict:

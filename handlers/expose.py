@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.kinds import GATEWAY
 from bot.knowledge.bookinfo import app, gateway, gateway_removal
-from bot.knowledge.istio import gateway_api
+from bot.knowledge.istio import gateway_api_crds
 from bot.knowledge.objects.apply import ApplyResult, ensure_objects
 from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts
 from bot.knowledge.objects.pod_causes import suggest_remedies
@@ -29,7 +29,7 @@ async def plan(context: Context, options: ExposeOptions) -> Plan | None:
     """Return what others lose by the Gateway and its route, or by their end; else None."""
     if options.off:
         return await gateway_removal.plan_removal(context)
-    if await gateway_api.check_prerequisites(context) is not None:
+    if await gateway_api_crds.check_prerequisites(context) is not None:
         return None
     objects = await gateway.load_gateway_objects(context)
     return build_plan(context, await find_write_conflicts(context, objects, exact=True))
@@ -39,7 +39,7 @@ async def run(context: Context, options: ExposeOptions) -> Verdict:
     """Write what differs, wait until the Gateway is programmed, and ask for the page through it."""
     if options.off:
         return await gateway_removal.remove_gateway(context)
-    if (verdict := await gateway_api.check_prerequisites(context)) is not None:
+    if (verdict := await gateway_api_crds.check_prerequisites(context)) is not None:
         return verdict
     context.progress.say(Text("applying the Gateway and its route"))
     objects = await gateway.load_gateway_objects(context)

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import checks, enforce, fault_proof, faults, forms, plans, remove, waits
+from bot.knowledge.routing import checks, enforce, fault_proof, faults, forms, losses, remove, waits
 from bot.knowledge.routing.manifests import build_user_fault, find_data_path, find_reviews_version
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import take_snapshot
@@ -43,7 +43,7 @@ class FaultOptions(Options):
 
 async def plan(context: Context, options: FaultOptions) -> Plan | None:
     """Return what others lose by the fault, or by its end; None when they lose nothing."""
-    return await plans.plan_user_fault(context, options.user, faults.read_fault(options.what))
+    return await losses.plan_user_fault(context, options.user, faults.read_fault(options.what))
 
 
 async def check(context: Context, options: FaultOptions) -> None:

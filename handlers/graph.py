@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from bot.knowledge import snapshot
-from bot.knowledge.graph import empty_reasons, picture, report
+from bot.knowledge.graph import empty_reasons, graph_report, picture
 from bot.knowledge.objects.durations import parse_duration
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.graph import Graph, describe_graph
@@ -47,8 +47,8 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
     """
     now, span = await snapshot.take_snapshot(context), int(options.last)
     namespace = context.workshop.app_namespace
-    graph, notes = await report.read_graph_with_fallback(context, now, span)
-    links, lines = await report.link_to_graph(context, graph)
+    graph, notes = await graph_report.read_graph_with_fallback(context, now, span)
+    links, lines = await graph_report.link_to_graph(context, graph)
     if not graph.calls:
         reason = await empty_reasons.explain_empty_graph(context, now, span)
         return Verdict(
@@ -60,7 +60,7 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
             lines=lines,
         )
     age = empty_reasons.measure_last_traffic_age(now)
-    past = await report.tell_past_from_present(context, graph)
+    past = await graph_report.tell_past_from_present(context, graph)
     return Verdict(
         State.DONE,
         summarize_graph(graph, namespace, is_late=age is not None and age < SCRAPE),
@@ -71,8 +71,8 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
         notes=(
             *notes,
             *past,
-            *report.explain_graph(graph, now),
-            *await report.list_kiali_findings(context, graph),
+            *graph_report.explain_graph(graph, now),
+            *await graph_report.list_kiali_findings(context, graph),
         ),
         picture=picture.build_graph_picture(graph, now, namespace),
     )

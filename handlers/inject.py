@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.knowledge.bookinfo import app
 from bot.knowledge.graph.before_after import compare_traffic
-from bot.knowledge.istio import injection, installation, sidecar_rollout, sidecars
+from bot.knowledge.istio import injection_verdict, installation, sidecar_rollout, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
 from bot.steps import Context, Options, Plan, Role, Scope, Step, Verdict
 from bot.text import Text
@@ -26,10 +26,10 @@ async def plan(context: Context, options: InjectOptions) -> Plan | None:
     when none would.
     """
     if options.off:
-        return await injection.plan_removal(context)
+        return await injection_verdict.plan_removal(context)
     if not await installation.is_installation_ready(context) or await app.explain_absence(context):
         return None
-    return await injection.plan_injection(context)
+    return await injection_verdict.plan_injection(context)
 
 
 @compare_traffic(Text("Before and after the sidecars"))
@@ -44,7 +44,7 @@ async def run(context: Context, options: InjectOptions) -> Verdict:
         return build_missing_verdict(context, cause, "install")
     if absent := await app.explain_absence(context):
         return build_missing_verdict(context, absent, "bookinfo")
-    if on and (cause := await injection.explain_missing_injector(context)):
+    if on and (cause := await injection_verdict.explain_missing_injector(context)):
         return build_missing_verdict(context, cause, "install")
     whole = await app.is_page_whole(context)
     context.progress.say(Text("labelling the namespace") if on else Text("removing the label"))
@@ -57,8 +57,8 @@ async def run(context: Context, options: InjectOptions) -> Verdict:
         again = "inject" if on else "inject off"
         return build_not_ready_verdict(context, words, done.lagging, again)
     seen = await app.wait_for_restored_page(context, wanted=whole and bool(done.restarted))
-    result = injection.InjectionResult(on, labelled, done, seen, again=context.resumed)
-    return await injection.verify_and_report(context, result)
+    result = injection_verdict.InjectionResult(on, labelled, done, seen, again=context.resumed)
+    return await injection_verdict.verify_and_report(context, result)
 
 
 STEP = Step(

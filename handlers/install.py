@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge.istio import gateway_api, install, install_plan, installation, verify
+from bot.knowledge.istio import gateway_api_crds, install, install_plan, installation, verify
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 from bot.text import Text
 
@@ -62,7 +62,7 @@ async def run(context: Context, options: InstallOptions) -> Verdict:
         failure = await install.run_installation(context, arguments)
         if failure is not None:
             return failure
-    crds = await gateway_api.ensure_crds(context)
+    crds = await gateway_api_crds.ensure_crds(context)
     unchanged = already and not crds.applied and not context.resumed
     return await verify.verify_and_report(context, already=unchanged, crds=crds.words)
 

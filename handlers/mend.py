@@ -5,7 +5,7 @@ shows reviews again.
 from __future__ import annotations
 
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import broken_route, enforce, plans
+from bot.knowledge.routing import broken_route, enforce, losses
 from bot.knowledge.routing.manifests import find_routed_user
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import take_snapshot
@@ -15,7 +15,7 @@ from bot.text import Listed, Text
 
 async def plan(context: Context, options: Options) -> Plan | None:
     """Return what others lose when the rule is as before; None when they lose nothing."""
-    return await plans.plan_mend(context)
+    return await losses.plan_mend(context)
 
 
 async def run(context: Context, options: Options) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.knowledge.istio import gateway_api, installation
+from bot.knowledge.istio import gateway_api_crds, installation
 from bot.knowledge.istio.preflight_checks import run_checks
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.ports import Part
@@ -49,7 +49,7 @@ async def run(context: Context, options: Options) -> Verdict:
 
 async def describe_gateway_api(context: Context) -> Text:
     """Return which Gateway API the cluster has."""
-    version = (await gateway_api.read_gateway_api_status(context)).version
+    version = (await gateway_api_crds.read_gateway_api_status(context)).version
     if not version:
         return Text("Gateway API CRDs: missing; install applies them")
     return Text("Gateway API CRDs: {version}", version=version)

@@ -4,8 +4,8 @@ the rules that are in force as YAML, the graph, three commands for at home, and 
 from __future__ import annotations
 
 from bot.errors import ClusterError, LedgerError
+from bot.knowledge.graph.graph_report import read_graph_with_fallback
 from bot.knowledge.graph.picture import build_graph_picture
-from bot.knowledge.graph.report import read_graph_with_fallback
 from bot.knowledge.snapshot import take_snapshot
 from bot.knowledge.workshop import recap, session_log
 from bot.knowledge.workshop.rules_in_force import RulesInForce, format_rules, read_rules

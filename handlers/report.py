@@ -3,7 +3,7 @@ were met, who asked what, and the feedback; as files in the thread, Markdown and
 
 from __future__ import annotations
 
-from bot.knowledge.workshop import report
+from bot.knowledge.workshop import workshop_report
 from bot.knowledge.workshop.session_log import count_feedback, describe_count, read_session
 from bot.steps import Context, Options, Role, State, Step, Verdict
 from bot.text import Seconds, Text, counted
@@ -28,9 +28,9 @@ async def run(context: Context, options: Options) -> Verdict:
         ),
         evidence=(
             counted("{n} cause was met", "{n} causes were met", n=len(causes)),
-            report.describe_feedback(given),
+            workshop_report.describe_feedback(given),
         ),
-        document=report.build_report(context, log, causes),
+        document=workshop_report.build_report(context, log, causes),
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import checks, enforce, forms, plans
+from bot.knowledge.routing import checks, enforce, forms, losses
 from bot.knowledge.routing.manifests import DataPath, build_user_route, find_data_path
 from bot.knowledge.routing.remove import remove_routes
 from bot.knowledge.routing.request_proof import (
@@ -42,7 +42,7 @@ class RouteOptions(Options):
 
 async def plan(context: Context, options: RouteOptions) -> Plan | None:
     """Return what others lose by the rules, or by their end; None when they lose nothing."""
-    return await plans.plan_user_route(context, options.user, options.version)
+    return await losses.plan_user_route(context, options.user, options.version)
 
 
 async def check(context: Context, options: RouteOptions) -> None:

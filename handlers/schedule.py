@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from bot.errors import UserError
-from bot.knowledge.workshop.schedules import (
+from bot.knowledge.workshop.schedule_list import (
     ACTION_SYNONYMS,
     Action,
     change_schedules,

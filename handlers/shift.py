@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from bot.knowledge.graph.before_after import compare_traffic
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import enforce, forms, plans, shares
+from bot.knowledge.routing import enforce, forms, losses, shares
 from bot.knowledge.routing.kept_rules import find_kept_rules
 from bot.knowledge.routing.manifests import build_weighted_route, find_data_path
 from bot.knowledge.routing.request_proof import (
@@ -47,7 +47,7 @@ class ShiftOptions(Options):
 
 async def plan(context: Context, options: ShiftOptions) -> Plan | None:
     """Return what others lose by the rules; None when they lose nothing."""
-    return await plans.plan_shares(context, shares.parse_weights(options.weights))
+    return await losses.plan_shares(context, shares.parse_weights(options.weights))
 
 
 async def check(context: Context, options: ShiftOptions) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.errors import UserError
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.workshop import manifests, undo
+from bot.knowledge.workshop import manifest_text, undo
 from bot.knowledge.workshop.step_lookup import get_step
 from bot.records import Change
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
@@ -41,16 +41,16 @@ async def run(context: Context, options: ShowOptions) -> Verdict:
     if not changes:
         return build_nothing_applied_verdict(context, wanted)
     change = changes[0]
-    images = manifests.select_images(change, options.only)
+    images = manifest_text.select_images(change, options.only)
     if not images:
-        there = Listed([manifests.describe_image(image) for image in change.images], "comma")
+        there = Listed([manifest_text.describe_image(image) for image in change.images], "comma")
         raise UserError(
             Text(
                 "`{typed}` applied nothing called “{only}”.", typed=change.typed, only=options.only
             ),
             Text("It applied {there}.", there=there),
         )
-    found = manifests.format_manifests(images)
+    found = manifest_text.format_manifests(images)
     words = counted(
         "what `{typed}` applied: {n} object.",
         "what `{typed}` applied: {n} objects.",

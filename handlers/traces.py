@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.errors import ClusterError
 from bot.knowledge import snapshot
-from bot.knowledge.graph import report, trace_reasons, trace_tree
+from bot.knowledge.graph import graph_report, trace_reasons, trace_tree
 from bot.knowledge.mesh_config import describe_tracing
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import is_ready
@@ -35,7 +35,7 @@ async def run(context: Context, options: TracesOptions) -> Verdict:
             next=suggest_commands(context, "addons", "status"),
         )
     try:
-        found = await report.find_traces(context, options.count)
+        found = await graph_report.find_traces(context, options.count)
     except ClusterError as problem:
         return Verdict(
             State.NOT_YET,
@@ -47,10 +47,10 @@ async def run(context: Context, options: TracesOptions) -> Verdict:
 
 
 async def build_verdict(
-    context: Context, now: snapshot.Snapshot, found: report.FoundTraces
+    context: Context, now: snapshot.Snapshot, found: graph_report.FoundTraces
 ) -> Verdict:
     """Return the verdict of what Jaeger has; without traces, why."""
-    links, lines = await report.link_to_traces(context, found)
+    links, lines = await graph_report.link_to_traces(context, found)
     settings = describe_tracing(now.config, now.telemetries)
     if not found.traces:
         reason = await trace_reasons.explain_missing_traces(context, now)
@@ -74,7 +74,7 @@ async def build_verdict(
             namespace=namespace,
         ),
         evidence=(
-            *report.describe_traces(found.traces, namespace),
+            *graph_report.describe_traces(found.traces, namespace),
             Text("services: {names}", names=Listed(services, "comma")),
             settings,
         ),

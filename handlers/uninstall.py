@@ -11,7 +11,7 @@ from bot.knowledge.istio import uninstall_report
 from bot.knowledge.istio.uninstall import remove_mesh
 from bot.knowledge.istio.uninstall_report import Leftovers, find_leftovers
 from bot.knowledge.istio.uninstall_survey import survey_mesh
-from bot.knowledge.objects.namespaces import find_deletion_blocker
+from bot.knowledge.objects.namespace_removal import find_deletion_blocker
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop import undo
 from bot.steps import Context, Options, Plan, Role, State, Step, Verdict

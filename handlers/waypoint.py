@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bot.knowledge.ambient import verify_waypoint, waypoints
 from bot.knowledge.graph.before_after import compare_traffic
-from bot.knowledge.istio import gateway_api
+from bot.knowledge.istio import gateway_api_crds
 from bot.knowledge.objects.apply import build_missing_verdict
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.namespace_labels import relabel_namespace
@@ -69,7 +69,7 @@ async def check_prerequisites(context: Context, now: Snapshot) -> Verdict | None
             Text("the application is not in the ambient mesh, so nothing would lead to a waypoint"),
             "ambient",
         )
-    if not await gateway_api.wait_for_gateway_class(context, waypoints.CLASS):
+    if not await gateway_api_crds.wait_for_gateway_class(context, waypoints.CLASS):
         return build_missing_verdict(
             context,
             Text("istiod has not accepted GatewayClass {name}", name=waypoints.CLASS),

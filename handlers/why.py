@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.diagnosis import asking, reading, report
+from bot.diagnosis import asking, diagnosis_words, reading
 from bot.diagnosis.diagnose import diagnose
 from bot.knowledge.workshop.step_lookup import get_step
 from bot.steps import Context, Role, Shared, Step, StepKind, Verdict
@@ -33,7 +33,7 @@ async def run(context: Context, options: WhyOptions) -> Verdict:
     namespace = context.workshop.app_namespace
     cluster = await reading.read_cluster_state(context, namespace)
     state = await asking.build_namespace_state(context, cluster, namespace, step=step)
-    return report.build_verdict(context, state, diagnose(state), place=place)
+    return diagnosis_words.build_verdict(context, state, diagnose(state), place=place)
 
 
 STEP = Step(

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.diagnosis.board import read_board
 from bot.errors import ClusterError
-from bot.knowledge.workshop import tour
+from bot.knowledge.workshop import tour_pages
 from bot.knowledge.workshop.progress import describe_reached, list_waiting_steps
 from bot.knowledge.workshop.tour_plan import parse_plan
 from bot.steps import Context, Options, Role, State, Step, StepKind, Verdict
@@ -34,7 +34,7 @@ class WorkshopOptions(Options):
 async def run(context: Context, options: WorkshopOptions) -> Verdict:
     """Find the first step that is not in place, which is the page at which the tour opens."""
     known = {step.id for step in context.steps}
-    pages = [page for page in tour.PAGES if page.step in known]
+    pages = [page for page in tour_pages.PAGES if page.step in known]
     try:
         rows = {row.step: row for row in (await read_board(context)).rows}
     except ClusterError as problem:

@@ -27,7 +27,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import write_po
 
-from bot.language.catalog import find_faults, is_translated, list_templates, parse_po
+from bot.language.translations import find_faults, is_translated, list_templates, parse_po
 from bot.text import check_fields
 
 ROOT: Final = Path(__file__).parents[1]

@@ -14,10 +14,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bot.diagnosis.catalog import CAUSES, HEALTHY
-from bot.diagnosis.model import EVERYTHING, Cause, CauseKind, Subject
+from bot.diagnosis.cause import EVERYTHING, Cause, CauseKind, Subject
+from bot.diagnosis.cause_list import CAUSES, HEALTHY
 from bot.knowledge.workshop.step_help import format_option
-from bot.knowledge.workshop.tour import PAGES
+from bot.knowledge.workshop.tour_pages import PAGES
 from bot.settings import Setting, list_settings
 from bot.steps import Role, Step, StepKind
 from handlers import STEPS

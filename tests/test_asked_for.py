@@ -12,8 +12,8 @@ from bot.language import ENGLISH, Localizer
 from bot.messages import Message
 from bot.steps import Link, State, Verdict
 from bot.text import Text, join, verbatim
-from bot.view import messages
-from bot.view.messages import Heading
+from bot.view import result_messages
+from bot.view.result_messages import Heading
 
 HEADING = Heading("run1", Text("Install Istio"), "U0HOST", 83.0, "/mesh install")
 IMAGE = "registry.istio.io/release/examples-bookinfo-reviews-v3:1.20.3"
@@ -24,7 +24,7 @@ KUBELET = f'Back-off pulling image "{IMAGE}": ErrImagePull: rpc error: code = No
 
 def show(verdict: Verdict, heading: Heading = HEADING) -> Message:
     """The message of a run that ended so."""
-    return messages.render_verdict(ENGLISH, heading, verdict, command="/mesh")
+    return result_messages.render_verdict(ENGLISH, heading, verdict, command="/mesh")
 
 
 def read_footer(**heading: object) -> str:

@@ -15,10 +15,10 @@ from bot.ports import Part
 from bot.slackrules import check_message, check_view
 from bot.steps import Caller, Link, Plan, Question, Role, State, Verdict, mark_person
 from bot.text import Seconds, Text, verbatim
-from bot.view import blocks, denials, messages, schedules
+from bot.view import blocks, denials, result_messages, schedule_views
 from bot.view.folding import DETAILS
-from bot.view.forms import build_input_blocks
-from bot.view.messages import Heading, RunProgress
+from bot.view.form_inputs import build_input_blocks
+from bot.view.result_messages import Heading, RunProgress
 
 HEADING = Heading("run1", Text("Install Istio"), "U0HOST", 83.0, "/mesh install", 2)
 FOREIGN = "<!channel> & <@U1> *bold* `code` " + "x" * 4000
@@ -55,16 +55,18 @@ def render(case: str, say: Localizer, words: Text = EVIL) -> Message:
     verdict = Verdict(State.NOT_YET, words, evidence=(words,) * 40)
     helpers = ["U1", "S1"]
     made = {
-        "running": lambda: messages.render_running(say, HEADING, RunProgress(words, parts)),
-        "asks": lambda: messages.render_question(say, HEADING, plan, 5),
-        "done": lambda: messages.render_verdict(say, HEADING, everything, command="/mesh"),
-        "failed": lambda: messages.render_failure(
+        "running": lambda: result_messages.render_running(say, HEADING, RunProgress(words, parts)),
+        "asks": lambda: result_messages.render_question(say, HEADING, plan, 5),
+        "done": lambda: result_messages.render_verdict(say, HEADING, everything, command="/mesh"),
+        "failed": lambda: result_messages.render_failure(
             say, HEADING, words, turn=words, command="/mesh", again="install"
         ),
-        "mistake": lambda: messages.render_user_error(say, words, words),
-        "busy": lambda: messages.render_busy(say, words, "U1", 40, "https://x/archives/C1/p1"),
-        "loading": lambda: messages.render_loading(say),
-        "elsewhere": lambda: messages.render_run_elsewhere(say, words, "C1"),
+        "mistake": lambda: result_messages.render_user_error(say, words, words),
+        "busy": lambda: result_messages.render_busy(
+            say, words, "U1", 40, "https://x/archives/C1/p1"
+        ),
+        "loading": lambda: result_messages.render_loading(say),
+        "elsewhere": lambda: result_messages.render_run_elsewhere(say, words, "C1"),
         "denied": lambda: deny(say, denials.build_role_denial(words, *ROLES, helpers)),
         "no one": lambda: deny(say, denials.build_role_denial(words, *ROLES, [])),
         "foreign": lambda: deny(
@@ -72,8 +74,8 @@ def render(case: str, say: Localizer, words: Text = EVIL) -> Message:
         ),
         "homeless": lambda: deny(say, denials.build_no_namespace_denial(words, helpers)),
         "channel": lambda: deny(say, denials.build_wrong_channel_denial(["C1"], private=False)),
-        "answer": lambda: messages.render_answer(say, words, verdict, command="/mesh"),
-        "schedule": lambda: schedules.render_schedule(
+        "answer": lambda: result_messages.render_answer(say, words, verdict, command="/mesh"),
+        "schedule": lambda: schedule_views.render_schedule(
             say, schedule(words), words, command="/mesh", remarks=(words,)
         ),
     }
@@ -202,7 +204,7 @@ def test_all_of_a_long_list_is_shown() -> None:
     for count, last in ((27, "line 26"), (60, "line 59"), (70, "… and 10 more")):
         lines = tuple(Text("line {n}", n=n) for n in range(count))
         verdict = Verdict(State.DONE, Text("x"), evidence=lines)
-        answer = messages.render_answer(ENGLISH, Text("Help"), verdict, command="/mesh")
+        answer = result_messages.render_answer(ENGLISH, Text("Help"), verdict, command="/mesh")
         texts = [block["text"]["text"] for block in answer.blocks[1:]]
         assert "\n".join(texts).split("\n")[-1].removeprefix("• ") == last
         assert sum(text.count("• line") for text in texts) == min(count, 60)
@@ -214,24 +216,28 @@ X = Text("x")
 @pytest.mark.parametrize(
     ("message", "state"),
     [
-        (messages.render_running(ENGLISH, HEADING, RunProgress()), "running"),
-        (messages.render_question(ENGLISH, HEADING, Plan(X, ()), 5), "asks"),
+        (result_messages.render_running(ENGLISH, HEADING, RunProgress()), "running"),
+        (result_messages.render_question(ENGLISH, HEADING, Plan(X, ()), 5), "asks"),
         (
-            messages.render_verdict(ENGLISH, HEADING, Verdict(State.NOT_YET, X), command="/mesh"),
+            result_messages.render_verdict(
+                ENGLISH, HEADING, Verdict(State.NOT_YET, X), command="/mesh"
+            ),
             "not_yet",
         ),
         (
-            messages.render_verdict(ENGLISH, HEADING, Verdict(State.NORMAL, X), command="/mesh"),
+            result_messages.render_verdict(
+                ENGLISH, HEADING, Verdict(State.NORMAL, X), command="/mesh"
+            ),
             "normal",
         ),
-        (messages.render_failure(ENGLISH, HEADING, X, command="/mesh", again=""), "error"),
+        (result_messages.render_failure(ENGLISH, HEADING, X, command="/mesh", again=""), "error"),
         (
-            messages.render_failure(
+            result_messages.render_failure(
                 ENGLISH, HEADING, X, state="cancelled", command="/mesh", again=""
             ),
             "normal",
         ),
-        (messages.render_user_error(ENGLISH, X), "error"),
+        (result_messages.render_user_error(ENGLISH, X), "error"),
     ],
 )
 def test_the_first_block_tells_the_state(message: Message, state: str) -> None:
@@ -245,7 +251,7 @@ def test_a_running_message_counts_the_parts() -> None:
         Part(verbatim("istiod"), 1, 1, done=True),
         Part(verbatim("gateway"), 0, 1, verbatim("ImagePullBackOff: no such image")),
     )
-    shown = messages.render_running(ENGLISH, HEADING, RunProgress(Text("installing"), parts))
+    shown = result_messages.render_running(ENGLISH, HEADING, RunProgress(Text("installing"), parts))
     assert "✅ `istiod` 1/1" in words(shown)
     assert "⏳ `gateway` 0/1 — ImagePullBackOff: no such image" in words(shown)
     assert shown.text == "Install Istio: installing (1 of 2 ready)"
@@ -258,7 +264,7 @@ def test_only_web_addresses_become_links() -> None:
         Link(verbatim("b|c"), "https://k/?x=1|2"),
     )
     verdict = Verdict(State.DONE, X, links=links)
-    shown = words(messages.render_verdict(ENGLISH, HEADING, verdict, command="/mesh"))
+    shown = words(result_messages.render_verdict(ENGLISH, HEADING, verdict, command="/mesh"))
     assert "<javascript" not in shown
     assert "<https://k/?x=1%7C2|b¦c>" in shown
 
@@ -266,7 +272,7 @@ def test_only_web_addresses_become_links() -> None:
 def test_people_are_mentioned_where_they_are_marked() -> None:
     """In blocks and in the notification; what only looks like a mention is text."""
     note = Text("paused by {person}, not by {other}", person=mark_person("U7"), other="<@U8>")
-    shown = schedules.render_note(ENGLISH, schedule(), note)
+    shown = schedule_views.render_note(ENGLISH, schedule(), note)
     for said in (shown.text, words(shown)):
         assert "paused by <@U7>, not by &lt;@U8&gt;" in said
 
@@ -301,7 +307,7 @@ def test_a_plan_shows_every_line_that_fits_and_counts_the_rest() -> None:
     say = Localizer()
     for count, length in ((30, 60), (30, 480)):
         items = tuple(verbatim(f"line {n} " + "x" * length) for n in range(count))
-        message = messages.render_question(say, HEADING, Plan(Text("so"), items), 5)
+        message = result_messages.render_question(say, HEADING, Plan(Text("so"), items), 5)
         said = "\n".join(b["text"]["text"] for b in message.blocks if b["type"] == "section")
         shown = [n for n in range(count) if f"line {n} x" in said]
         assert shown == [*range(len(shown))]
@@ -314,14 +320,14 @@ def test_a_plans_changes_are_shown_whole_behind_details() -> None:
     say = ENGLISH
     details = tuple(verbatim(f"line {n} " + "x" * 300) for n in range(50))
     plan = Plan(Text("so"), (Text("a"),), details=details)
-    assert check_message(messages.render_question(say, HEADING, plan, 5).to_payload()) == []
-    question = messages.render_question(say, HEADING, plan, 5)
+    assert check_message(result_messages.render_question(say, HEADING, plan, 5).to_payload()) == []
+    question = result_messages.render_question(say, HEADING, plan, 5)
     assert DETAILS in str(question.blocks)
     assert "line 1 x" not in str(question.blocks)
     said = str(question.details)
     assert [said.count(f"line {n} x") for n in range(50)] == [1] * 50
     title = {"type": "plain_text", "text": "Details"}
     assert check_view({"type": "modal", "title": title, "blocks": [*question.details]}) == []
-    alone = messages.render_question(say, HEADING, Plan(Text("so"), (Text("a"),)), 5)
+    alone = result_messages.render_question(say, HEADING, Plan(Text("so"), (Text("a"),)), 5)
     assert DETAILS not in str(alone.blocks)
     assert alone.details == ()

@@ -11,7 +11,7 @@ from bot.documents import Document, Section
 from bot.language import ENGLISH
 from bot.steps import mark_person
 from bot.text import Text, verbatim
-from bot.view.documents import DocumentWriter, render_html, render_markdown
+from bot.view.document_files import DocumentWriter, render_html, render_markdown
 
 EVIL = '<script>alert(1)</script> | a\nb \\| "x" &amp; <img src=x onerror=1>'
 NAMES = {"U0ALICE": "Alice <b>"}

@@ -9,16 +9,16 @@ import pytest
 
 from bot.app import run_bot
 from bot.language import Localizer, list_languages
-from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.database import build_engine, parse_url
 from bot.ledger.outbox import SqlOutbox
 from bot.messages import Message
 from bot.ports import Part
 from bot.slackrules import check_message, check_view
 from bot.steps import Link, State, Verdict
 from bot.text import Text, verbatim
-from bot.view import folding, messages
+from bot.view import folding, result_messages
 from bot.view.folding import DETAILS, MOST_SHOWN
-from bot.view.messages import Heading, RunProgress
+from bot.view.result_messages import Heading, RunProgress
 from tests.scenarios.screens import modal, read, says
 from tests.scenarios.stage import furnished
 
@@ -40,7 +40,7 @@ def make_verdict(lines: int, notes: int = 0, links: int = 0, because: str = "") 
 
 def show(verdict: Verdict, language: str = "en") -> Message:
     """Its message in the channel."""
-    return messages.render_verdict(Localizer(language), HEADING, verdict, command="/mesh")
+    return result_messages.render_verdict(Localizer(language), HEADING, verdict, command="/mesh")
 
 
 def list_lines(message: Message) -> list[str]:
@@ -102,7 +102,7 @@ def test_many_parts_fit_a_phone() -> None:
     assert many[-1] == "⏳ … and 26 more"
     assert len(many) == MOST_SHOWN - 1
     doing = RunProgress(Text("waiting"), tuple(lagging * 10))
-    assert len(list_lines(messages.render_running(say, HEADING, doing))) == MOST_SHOWN
+    assert len(list_lines(result_messages.render_running(say, HEADING, doing))) == MOST_SHOWN
 
 
 async def prune(home: Path, *, days: int) -> None:

@@ -15,7 +15,7 @@ from bot.catalog import Catalog, collect_options, split_command
 from bot.engine.forms.questions import build_questions, format_command
 from bot.knowledge.workshop.progress import STEPS as BOARD_STEPS
 from bot.knowledge.workshop.progress import StepStatus
-from bot.knowledge.workshop.tour import PAGES
+from bot.knowledge.workshop.tour_pages import PAGES
 from bot.knowledge.workshop.tour_plan import TourPlan
 from bot.language.localizer import ENGLISH
 from bot.ledger import Run, RunState
@@ -23,10 +23,10 @@ from bot.records import ScheduleSummary
 from bot.slackrules import check_message, check_view
 from bot.steps import Caller, Context, Link, Question, Role, State, Step, Verdict
 from bot.text import Text, verbatim
-from bot.view.forms import YES, build_input_blocks
+from bot.view.form_inputs import YES, build_input_blocks
 from bot.view.home import HomeContent, build_home_tab
 from bot.view.lesson import render_answer, render_hint, render_notes
-from bot.view.tour import PageContent, render_explanation, render_page
+from bot.view.tour_views import PageContent, render_explanation, render_page
 from handlers import STEPS
 
 CATALOG = Catalog(STEPS)

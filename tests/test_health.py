@@ -156,7 +156,7 @@ async def test_a_queue_of_messages_that_stopped_is_seen(tmp_path: Path) -> None:
 
 async def test_a_check_that_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe gets its answer all the same."""
-    monkeypatch.setattr("bot.health.server.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("bot.health.health_server.CHECK_SECONDS", 0.05)
 
     async def stuck() -> ComponentHealth:
         await asyncio.sleep(10)

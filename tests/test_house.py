@@ -11,7 +11,7 @@ import pytest
 
 from bot.catalog import Catalog
 from bot.knowledge.workshop.progress import STEPS as BOARD_STEPS
-from bot.knowledge.workshop.tour import PAGES
+from bot.knowledge.workshop.tour_pages import PAGES
 from handlers import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ MANIFESTS = {
     "sandbox/istio/components/ambient.py:_build_cni_daemon_set",
     "sandbox/istio/components/ambient.py:_build_ztunnel_daemon_set",
     "sandbox/istio/components/webhooks.py:_build_injection_webhooks",
-    "sandbox/istio/ctl/commands.py:_build_waypoint_command",
+    "sandbox/istio/ctl/command_tree.py:_build_waypoint_command",
     "sandbox/istio/samples/addons.py:build_jaeger",
 }
 """Functions that are one literal from end to end: a manifest, or a tree of commands."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.cli.audit import build_cell, write_entry
+from bot.cli.audit_export import build_cell, write_entry
 from bot.cli.terminal import JsonLinesFormatter, LineFormatter, print_error
 from bot.language import ENGLISH
 from bot.messages import Message

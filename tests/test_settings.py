@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bot.errors import SettingsError
 from bot.settings import Impersonated, Settings, load_settings
-from bot.settings.values import ROLES
+from bot.settings.setting_types import ROLES
 from bot.steps import Role
 
 BOT = "xoxb-1234567890-secretsecret"

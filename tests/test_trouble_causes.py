@@ -13,8 +13,8 @@ from benchmarks.diagnosis import testbed as stage
 from benchmarks.diagnosis.corpus import STATES
 from benchmarks.diagnosis.restore import compare, take_snapshot
 from benchmarks.diagnosis.run import AFTERMATH, settle_down
-from bot.diagnosis.catalog import CAUSES, HEALTHY
-from bot.diagnosis.model import Subject
+from bot.diagnosis.cause import Subject
+from bot.diagnosis.cause_list import CAUSES, HEALTHY
 from sandbox.cluster.contract import Ref
 from sandbox.troubles.causes import SUBJECTS, Cause, load_causes, load_requirements
 from sandbox.troubles.engine import CauseEngine

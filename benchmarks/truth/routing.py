@@ -17,7 +17,7 @@ from sandbox.clock import Clock
 from sandbox.cluster.embedded import EmbeddedCluster
 from sandbox.dataplane.objects.pods import Proxy
 from sandbox.dataplane.objects.world import FOLLOWED, World
-from sandbox.dataplane.routes.model import VirtualHost
+from sandbox.dataplane.routes.route_model import VirtualHost
 from sandbox.dataplane.routes.virtual_hosts import get_gateway_hosts, list_sidecar_hosts
 from sandbox.istio.release_directory import write_release
 from sandbox.programs import create_programs

@@ -7,7 +7,7 @@ import json
 from operator import itemgetter
 from typing import Any
 
-from sandbox.dataplane.routes.model import (
+from sandbox.dataplane.routes.route_model import (
     Fault,
     HeaderChanges,
     Match,

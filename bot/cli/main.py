@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.util import find_spec
 
-from bot.cli import audit, doctor, run
+from bot.cli import audit_export, doctor, run
 from bot.cli.arguments import build_parser, exclude_slack_settings
 from bot.cli.terminal import configure_logging, print_error, print_line
 from bot.errors import CatalogError, MeshbotError, SettingsError
@@ -56,7 +56,7 @@ WORK: dict[str, Work] = {
     "sandbox": run_sandbox,
     "doctor": doctor.run,
     "settings": show_settings,
-    "audit": audit.run,
+    "audit": audit_export.run,
 }
 
 

@@ -39,7 +39,7 @@ from sandbox.dataplane.attach.attachment import Attachment
 from sandbox.dataplane.attach.client import HttpClient
 from sandbox.dataplane.program import DataPlane
 from sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 from sandbox.istio.release_directory import write_release
 from sandbox.programs import create_programs, create_programs_without_istiod
 from sandbox.prompt import run_prompt

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.settings import Settings
 from sandbox.consoles.cluster_web import ClusterWeb
-from sandbox.consoles.server import ConsoleServer
+from sandbox.consoles.console_server import ConsoleServer
 from sandbox.istio.ctl.kubeconfig import ClusterAccess
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from kubernetes.aio.client import ApiClient
 
-from bot.cluster.answers import (
+from bot.cluster.bounded_answers import (
     MOST_OBJECTS,
     AnswerLimits,
     build_length_error,

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bot.cluster.answers import build_parse_error
+from bot.cluster.bounded_answers import build_parse_error
 from bot.errors import (
     ClusterError,
     Conflict,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from bot.cluster.answers import MEGABYTE
 from bot.cluster.api import Api, build_path
+from bot.cluster.bounded_answers import MEGABYTE
 from bot.errors import Rejected, Unreadable
 from bot.kinds import Kind, Object
 from bot.text import Text

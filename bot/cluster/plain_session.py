@@ -10,7 +10,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 from multidict import CIMultiDict
 
-from bot.cluster.answers import AnswerLimits, build_slow_error, read_answer
+from bot.cluster.bounded_answers import AnswerLimits, build_slow_error, read_answer
 from bot.cluster.failures import translate_errors
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.cluster.answers import AnswerLimits
 from bot.cluster.api import Api, quote_segment
+from bot.cluster.bounded_answers import AnswerLimits
 from bot.cluster.failures import build_status_error, read_status_message
 from bot.errors import Unavailable
 from bot.ports import HttpRequest, HttpResponse

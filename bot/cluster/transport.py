@@ -13,7 +13,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 from multidict import CIMultiDict
 
-from bot.cluster.answers import (
+from bot.cluster.bounded_answers import (
     MOST_REFUSAL,
     AnswerLimits,
     build_slow_error,

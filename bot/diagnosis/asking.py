@@ -8,9 +8,7 @@ import time
 from collections.abc import Sequence
 
 from bot.diagnosis.gateway_pods import find_deployment, list_edge_gateways
-from bot.diagnosis.objects import count_available
-from bot.diagnosis.peers import find_policy, is_protected
-from bot.diagnosis.state import (
+from bot.diagnosis.mesh_state import (
     Activity,
     ClusterState,
     NamespaceState,
@@ -19,6 +17,8 @@ from bot.diagnosis.state import (
     is_in_mesh,
     list_pods_of,
 )
+from bot.diagnosis.object_facts import count_available
+from bot.diagnosis.peers import find_policy, is_protected
 from bot.errors import ClusterError, Forbidden, LedgerError, Unreadable
 from bot.kinds import DEPLOYMENT
 from bot.knowledge.bookinfo.app import MOST_PAGE, PAGE_TITLE, REVIEWS_HEADING

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from bot.diagnosis.binding import is_bound
+from bot.diagnosis.cause import Subject
 from bot.diagnosis.causes.faults import list_faults
 from bot.diagnosis.diagnose import Diagnosis, NamedCause, diagnose
 from bot.diagnosis.gateway_pods import find_deployment
-from bot.diagnosis.model import Subject
-from bot.diagnosis.objects import count_available
+from bot.diagnosis.mesh_rules import HttpRule, list_rules_in_force
+from bot.diagnosis.mesh_state import APPS, Activity, NamespaceState
+from bot.diagnosis.object_facts import count_available
 from bot.diagnosis.reading import read_cluster_state
-from bot.diagnosis.rules import HttpRule, list_rules_in_force
-from bot.diagnosis.state import APPS, Activity, NamespaceState
+from bot.diagnosis.waypoint_binding import is_bound
 from bot.kinds import (
     DAEMON_SET,
     DEPLOYMENT,

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.diagnosis.catalog import CAUSES
-from bot.diagnosis.model import EVERYTHING, Cause, CauseKind, Finding
-from bot.diagnosis.state import NamespaceState, PageProbe, Unread
+from bot.diagnosis.cause import EVERYTHING, Cause, CauseKind, Finding
+from bot.diagnosis.cause_list import CAUSES
+from bot.diagnosis.mesh_state import NamespaceState, PageProbe, Unread
 from bot.text import Text, verbatim
 
 log = logging.getLogger(__name__)

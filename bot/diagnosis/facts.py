@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.diagnosis.objects import count_available, get_event_time
+from bot.diagnosis.object_facts import count_available, get_event_time
 from bot.kinds import Object
 from bot.knowledge.objects.quotes import shorten_message
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name

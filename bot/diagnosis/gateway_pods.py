@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bot.diagnosis.cause import Finding, Fix
 from bot.diagnosis.facts import show_condition, show_field
-from bot.diagnosis.model import Finding, Fix
-from bot.diagnosis.objects import count_available, is_waypoint
-from bot.diagnosis.state import GATEWAY_NAME, NamespaceState
+from bot.diagnosis.mesh_state import GATEWAY_NAME, NamespaceState
+from bot.diagnosis.object_facts import count_available, is_waypoint
 from bot.kinds import DEPLOYMENT, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.diagnosis.objects import matches_labels
-from bot.diagnosis.rules import order_by_age
-from bot.diagnosis.services import list_selected_pods
-from bot.diagnosis.state import CALLS, NamespaceState, list_pods_of
+from bot.diagnosis.mesh_rules import order_by_age
+from bot.diagnosis.mesh_state import CALLS, NamespaceState, list_pods_of
+from bot.diagnosis.object_facts import matches_labels
+from bot.diagnosis.service_ports import list_selected_pods
 from bot.kinds import PEER_AUTHENTICATION, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels

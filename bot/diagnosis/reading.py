@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from bot.diagnosis.state import CLUSTER_DOMAIN, ClusterState, Unread
+from bot.diagnosis.mesh_state import CLUSTER_DOMAIN, ClusterState, Unread
 from bot.errors import ClusterError, Forbidden, NotFound, Unavailable
 from bot.kinds import (
     AUTHORIZATION_POLICY,

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.diagnosis.cause import Fix
 from bot.diagnosis.facts import show_event
-from bot.diagnosis.model import Fix
-from bot.diagnosis.objects import get_template_labels, is_pod_ready
-from bot.diagnosis.state import NamespaceState, get_age, list_events_about
+from bot.diagnosis.mesh_state import NamespaceState, get_age, list_events_about
+from bot.diagnosis.object_facts import get_template_labels, is_pod_ready
 from bot.kinds import DAEMON_SET, DEPLOYMENT, POD, Object
 from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.objects.quotes import quote_reason, shorten_message

@@ -7,12 +7,12 @@ import logging
 from dataclasses import replace
 
 from bot.diagnosis.asking import build_namespace_state
+from bot.diagnosis.cause import Subject
 from bot.diagnosis.diagnose import Diagnosis, NamedCause, diagnose
-from bot.diagnosis.model import Subject
+from bot.diagnosis.diagnosis_words import explain_in_one_sentence
+from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.reading import read_cluster_state
 from bot.diagnosis.repeats import omit_repeated
-from bot.diagnosis.report import explain_in_one_sentence
-from bot.diagnosis.state import NamespaceState
 from bot.errors import MeshbotError
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.steps import Context, State, Step, Verdict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.messages import ButtonPress
-from bot.view.schedules import PREFIX
+from bot.view.schedule_views import PREFIX
 
 
 def is_schedule_action(action: str) -> bool:

@@ -10,13 +10,13 @@ from bot.engine.access.policy import AccessDenied
 from bot.engine.commands.button_handler import ButtonHandler
 from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.commands.error_replies import ErrorReplies
-from bot.engine.forms.forms import Forms
 from bot.engine.forms.retry_reply import RetryReply
+from bot.engine.forms.step_forms import Forms
+from bot.engine.greeter import Welcome
 from bot.engine.home.tabs import HomeTabs
 from bot.engine.requests import RequestFilter
-from bot.engine.runs.runs import Runs
-from bot.engine.waiting import WaitingCommands
-from bot.engine.welcome import Welcome
+from bot.engine.runs.run_services import Runs
+from bot.engine.waiting_commands import WaitingCommands
 from bot.errors import UserError
 from bot.jobs import Jobs
 from bot.language import Localizer
@@ -25,7 +25,7 @@ from bot.metrics import Metric, counter
 from bot.text import Text
 from bot.view.denials import build_stranger_denial
 from bot.view.origins import FILLED
-from bot.view.waiting import LEAVE, NEXT
+from bot.view.waiting_messages import LEAVE, NEXT
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from bot.errors import IstioError, UserError
-from bot.istio import gateway_api
+from bot.istio import gateway_api_files
 from bot.istio.lines import extract_error
 from bot.istio.program import MAX_UNREAD_LINES, RunningProgram, start_program
 from bot.istio.release import assess_version, list_profiles
@@ -103,7 +103,7 @@ class Istioctl:
         self._profiles = await asyncio.to_thread(list_profiles, self.home)
         try:
             self._bundle = await asyncio.to_thread(
-                gateway_api.load_bundle, self._setting, self.home
+                gateway_api_files.load_bundle, self._setting, self.home
             )
         except UserError as error:
             # Kept until somebody needs the CRDs: all steps without a gateway or waypoint work.

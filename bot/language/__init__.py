@@ -4,7 +4,7 @@ The bot is written in English and everything it says stays a `Text` until the vi
 a `Localizer`. A language is one file, `locales/LANGUAGE.po`.
 """
 
-from bot.language.catalog import list_languages
 from bot.language.localizer import ENGLISH, Localizer
+from bot.language.translations import list_languages
 
 __all__ = ["ENGLISH", "Localizer", "list_languages"]

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
-from bot.language.catalog import SOURCE, Catalog, load_catalog
+from bot.language.translations import SOURCE, Catalog, load_catalog
 from bot.text import ENGLISH as ENGLISH_FORMATTER
 from bot.text import Formatter, Text
 

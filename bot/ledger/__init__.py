@@ -4,7 +4,7 @@ It remembers requests, results, what stood there before a change, and the audit;
 read from the cluster each time. SQLite by default, PostgreSQL by one URL.
 """
 
-from bot.ledger.audit import SqlAuditTrail
+from bot.ledger.audit_store import SqlAuditTrail
 from bot.ledger.failure_detector import FailureDetector
 from bot.ledger.journal import SqlHistory
 from bot.ledger.outbox import (
@@ -16,7 +16,7 @@ from bot.ledger.outbox import (
 )
 from bot.ledger.replicas import HeartbeatTiming, Replicas, generate_owner
 from bot.ledger.retention import RetentionTimes
-from bot.ledger.runs import (
+from bot.ledger.run_records import (
     ACTIVE,
     DuplicateRequest,
     NewRun,
@@ -26,12 +26,19 @@ from bot.ledger.runs import (
     ScopeLocked,
     generate_id,
 )
+from bot.ledger.schedule_records import (
+    NewSchedule,
+    Schedule,
+    ScheduleState,
+    Slot,
+    SlotResult,
+    SlotState,
+)
 from bot.ledger.schedule_store import SqlSchedules
-from bot.ledger.schedules import NewSchedule, Schedule, ScheduleState, Slot, SlotResult, SlotState
 from bot.ledger.slot_store import ScheduleAdvance, SqlSlots
 from bot.ledger.store import Ledger
-from bot.ledger.streams import SqlStreams, StreamRow
-from bot.ledger.waiting import WaitingCommand
+from bot.ledger.stream_store import SqlStreams, StreamRow
+from bot.ledger.waiting_store import WaitingCommand
 
 __all__ = [
     "WaitingCommand",

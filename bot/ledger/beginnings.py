@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.ledger.connection import execute
+from bot.ledger.database import execute
+from bot.ledger.database_tables import runs
 from bot.ledger.run_store import build_asking, build_run_update, match_running
-from bot.ledger.tables import runs
 
 
 class SqlBeginnings:

@@ -20,9 +20,9 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import LedgerError
-from bot.ledger.connection import READS, execute
+from bot.ledger.database import READS, execute
+from bot.ledger.database_tables import replicas
 from bot.ledger.replicas import HeartbeatTiming, build_gone_update, identify_host
-from bot.ledger.tables import replicas
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.kinds import Kind
-from bot.ledger.connection import READS, execute
-from bot.ledger.runs import RunState
-from bot.ledger.tables import images, runs
+from bot.ledger.database import READS, execute
+from bot.ledger.database_tables import images, runs
+from bot.ledger.run_records import RunState
 from bot.ledger.texts import clean_text, convert_row_to_utc
 from bot.records import BeforeImage, Change, DoneRun, MetCause, RunSummary
 from bot.text import from_json, verbatim

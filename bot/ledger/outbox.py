@@ -19,9 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import Update
 
 from bot.errors import LedgerError
-from bot.ledger.connection import READS, execute
+from bot.ledger.database import READS, execute
+from bot.ledger.database_tables import messages, runs, schedules
 from bot.ledger.replicas import LIVING
-from bot.ledger.tables import messages, runs, schedules
 from bot.messages import WAITS, Message, OutboxEntry, Place, Posted
 
 RUN = "run:"

@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import Update
 
 from bot.errors import LedgerError
-from bot.ledger.connection import READS, SQLITE, execute
-from bot.ledger.tables import replicas
+from bot.ledger.database import READS, SQLITE, execute
+from bot.ledger.database_tables import replicas
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import LedgerError
-from bot.ledger.connection import execute, open_transaction, summarize_error
+from bot.ledger.database import execute, open_transaction, summarize_error
+from bot.ledger.database_tables import audit, audit_retention, images, runs, schedules, slots
 from bot.ledger.journal import UNDO_REACH
-from bot.ledger.schedules import ScheduleState, SlotState
-from bot.ledger.tables import audit, audit_retention, images, runs, schedules, slots
+from bot.ledger.schedule_records import ScheduleState, SlotState
 
 BATCH = 200
 """Rows, or runs, that are deleted in one transaction."""

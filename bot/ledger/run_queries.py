@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.ledger.connection import READS, execute
+from bot.ledger.database import READS, execute
+from bot.ledger.database_tables import audit, audit_retention, runs
 from bot.ledger.replicas import LIVING
-from bot.ledger.runs import ACTIVE, Run, RunState
-from bot.ledger.tables import audit, audit_retention, runs
+from bot.ledger.run_records import ACTIVE, Run, RunState
 from bot.ledger.texts import clean_text, read_texts
 from bot.messages import Posted
 

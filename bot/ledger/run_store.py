@@ -14,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import LedgerError
-from bot.ledger.connection import execute, open_transaction
+from bot.ledger.database import execute, open_transaction
+from bot.ledger.database_tables import runs
 from bot.ledger.outbox import build_run_message_update
 from bot.ledger.run_queries import RunQueries, build_run, match_run
-from bot.ledger.runs import (
+from bot.ledger.run_records import (
     ACTIVE,
     DuplicateRequest,
     NewRun,
@@ -27,7 +28,6 @@ from bot.ledger.runs import (
     ScopeLocked,
     generate_id,
 )
-from bot.ledger.tables import runs
 from bot.ledger.texts import clean_text, write_text
 from bot.messages import Message
 from bot.text import Text

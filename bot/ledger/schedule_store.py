@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.errors import LedgerError
-from bot.ledger.connection import READS, execute, open_transaction
-from bot.ledger.schedules import NewSchedule, Schedule, ScheduleState
-from bot.ledger.tables import schedules
+from bot.ledger.database import READS, execute, open_transaction
+from bot.ledger.database_tables import schedules
+from bot.ledger.schedule_records import NewSchedule, Schedule, ScheduleState
 from bot.ledger.texts import clean_text, convert_row_to_utc, read_texts, write_text
 from bot.text import Text
 

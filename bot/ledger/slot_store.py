@@ -15,10 +15,10 @@ from sqlalchemy import ColumnElement, Executable, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.ledger.connection import READS, execute, open_transaction
+from bot.ledger.database import READS, execute, open_transaction
+from bot.ledger.database_tables import schedules, slots
+from bot.ledger.schedule_records import Schedule, ScheduleState, Slot, SlotResult, SlotState
 from bot.ledger.schedule_store import build_schedule, update_schedule
-from bot.ledger.schedules import Schedule, ScheduleState, Slot, SlotResult, SlotState
-from bot.ledger.tables import schedules, slots
 from bot.ledger.texts import clean_text, convert_row_to_utc, write_text
 
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.ledger.audit import SqlAuditTrail
+from bot.ledger.answered_keys import RequestKeys
+from bot.ledger.audit_store import SqlAuditTrail
 from bot.ledger.beginnings import SqlBeginnings
-from bot.ledger.connection import (
+from bot.ledger.database import (
     READS,
     build_engine,
     execute,
@@ -18,7 +19,7 @@ from bot.ledger.connection import (
     translate_errors,
     watch_sqlite_file,
 )
-from bot.ledger.dedupe import RequestKeys
+from bot.ledger.database_schema import migrate_schema
 from bot.ledger.failure_detector import FailureDetector
 from bot.ledger.journal import SqlHistory
 from bot.ledger.outbox import SqlOutbox
@@ -27,10 +28,9 @@ from bot.ledger.retention import SqlRetention
 from bot.ledger.run_queries import RunQueries
 from bot.ledger.run_store import SqlRuns
 from bot.ledger.schedule_store import SqlSchedules
-from bot.ledger.schema import migrate_schema
 from bot.ledger.slot_store import SqlSlots
-from bot.ledger.streams import SqlStreams
-from bot.ledger.waiting import SqlWaiting
+from bot.ledger.stream_store import SqlStreams
+from bot.ledger.waiting_store import SqlWaiting
 
 
 def utcnow() -> datetime:

@@ -5,7 +5,7 @@ of a slot comes in as a callback.
 """
 
 from bot.schedule.limits import Limits
-from bot.schedule.messages import ScheduleMessages
+from bot.schedule.schedule_messages import ScheduleMessages
 from bot.schedule.service import ScheduleRequest, ScheduleService
 from bot.schedule.slot_outcome import SlotCallbacks, SlotOutcome
 from bot.schedule.slot_runner import SlotRunner

@@ -14,10 +14,10 @@ from bot.ledger import NewSchedule, Schedule, ScheduleState, SqlSchedules
 from bot.records import ScheduleSummary
 from bot.schedule import slots
 from bot.schedule.limits import Limits, apply_limits, check_capacity
-from bot.schedule.messages import ScheduleMessages
+from bot.schedule.schedule_messages import ScheduleMessages
 from bot.steps import Options, Step, mark_person
 from bot.text import EMPTY, Text, join
-from bot.view.schedules import describe_unchanged_state
+from bot.view.schedule_views import describe_unchanged_state
 from bot.when import Timing, TimingSpec, resolve_timing
 from bot.when.pieces import load_zones
 

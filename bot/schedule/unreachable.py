@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.ledger import ScheduleState, SqlSchedules
 from bot.schedule.service import ScheduleService
-from bot.view.refusals import describe_refusal
+from bot.view.refusal_notes import describe_refusal
 
 
 @dataclass(frozen=True)

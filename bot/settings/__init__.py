@@ -17,7 +17,7 @@ from bot.settings.groups import (
     SlackSettings,
     WorkshopSettings,
 )
-from bot.settings.reading import load_settings
+from bot.settings.settings_reader import load_settings
 from bot.settings.showing import (
     Setting,
     format_settings,

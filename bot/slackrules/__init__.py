@@ -5,7 +5,7 @@ Slack's documented ones for Block Kit as of November 2026, and the cumulative ca
 chat.postMessage enforces without documenting it (bolt-js issues 2509 and 2867).
 """
 
-from bot.slackrules.messages import check_message, check_view
+from bot.slackrules.payload_rules import check_message, check_view
 from bot.slackrules.problems import Problem
 from bot.slackrules.text import BUDGET, REFUSAL, count_visible_characters, escape, truncate
 

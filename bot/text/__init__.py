@@ -7,6 +7,7 @@ the standard library alone, so that errors can carry a Text too.
 """
 
 from bot.text.formatter import ENGLISH, SEPARATORS, Formatter
+from bot.text.localized_values import PERSON_MARKS, Moment, Person, Phrase, Seconds, Weekday
 from bot.text.message import (
     EMPTY,
     Listed,
@@ -22,7 +23,6 @@ from bot.text.message import (
 )
 from bot.text.stored import Json, from_json, to_json
 from bot.text.template import Field, check_fields, list_fields, parse_template
-from bot.text.values import PERSON_MARKS, Moment, Person, Phrase, Seconds, Weekday
 from bot.text.visible import quote_where, show_hidden
 
 __all__ = [

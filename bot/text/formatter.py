@@ -62,7 +62,7 @@ class Formatter:
     def format_moment(self, moment: datetime, date: str, time: str) -> str:
         """Return a date and a time of day, in the moment's own zone and without its name.
 
-        `date` is one of `bot.text.values.DateForm`, `time` is `minutes`, `seconds` or "".
+        `date` is one of `bot.text.localized_values.DateForm`, `time` is `minutes`, `seconds` or "".
         """
         day = f"{moment.day} {MONTHS[moment.month - 1]}"
         weekday = DAYS[moment.weekday()]

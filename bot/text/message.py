@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, final, get_args
 
 from bot.text.formatter import ENGLISH, Formatter
+from bot.text.localized_values import Phrase, hide_marks
 from bot.text.template import Field, check_fields, list_fields, parse_template
-from bot.text.values import Phrase, hide_marks
 
 ListForm = Literal["and", "or", "comma", "semicolon", "sentences", "dots", "lines"]
 """`a, b and c`, `a, b or c`, `a, b`, `a; b`, `a b`, `a · b`, one under the other."""

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
+from bot.text.localized_values import PERSON_MARKS, Moment, Person, Phrase, Seconds, Weekday
 from bot.text.message import BARE, Listed, Text, Value, build_text, verbatim
-from bot.text.values import PERSON_MARKS, Moment, Person, Phrase, Seconds, Weekday
 
 VERSION: Final = 1
 MOST_DEPTH: Final = 12

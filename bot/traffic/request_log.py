@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from bot.ports import SentRequests
-from bot.traffic.page import Page
+from bot.traffic.product_page import Page
 
 MINUTE = 60
 SENT = "sent"

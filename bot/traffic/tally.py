@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from bot.ports import NO_ANSWER, HttpResponse, Outcome, Sample, TrafficReport
 from bot.text import EMPTY, Text
-from bot.traffic.page import Page, parse_page
+from bot.traffic.product_page import Page, parse_page
 
 KEPT_TIMES = 5000
 """Times that a long stream keeps for its percentiles: the newest."""

@@ -19,7 +19,7 @@ from bot.view.blocks import (
     section,
     write,
 )
-from bot.view.messages import NOTHING_CHANGED
+from bot.view.result_messages import NOTHING_CHANGED
 
 MOST_NAMED = 5
 

@@ -28,9 +28,9 @@ from bot.view.blocks import (
     section,
     write,
 )
-from bot.view.forms import OPEN
+from bot.view.form_inputs import OPEN
 from bot.view.lesson import TOUR
-from bot.view.messages import TYPE
+from bot.view.result_messages import TYPE
 
 REFRESH = "mesh:home:refresh"
 """action_id of the button that reads everything anew."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from string import ascii_uppercase
 
-from bot.knowledge.workshop.tour import TourPage, TourQuestion
+from bot.knowledge.workshop.tour_pages import TourPage, TourQuestion
 from bot.knowledge.workshop.tour_plan import FULL, TourPlan
 from bot.language.localizer import Localizer
 from bot.messages import Message

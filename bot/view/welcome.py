@@ -8,7 +8,7 @@ from bot.messages import Message
 from bot.slackrules import escape
 from bot.text import Text, in_context
 from bot.view.blocks import actions, build_message, button, context, header, section
-from bot.view.messages import TYPE
+from bot.view.result_messages import TYPE
 
 REHEARSE = "mesh:rehearse"
 """action_id of the button that has the whole workshop played."""

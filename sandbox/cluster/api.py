@@ -9,11 +9,7 @@ from typing import Any, Protocol
 
 from sandbox.clock import Clock
 from sandbox.cluster.admission import pods
-from sandbox.cluster.contract import Object, Ref
-from sandbox.cluster.kinds import Kinds
-from sandbox.cluster.merging import managed_fields
-from sandbox.cluster.operations import AdmissionRequest, DeleteOptions, Target, WriteOptions
-from sandbox.cluster.refusals import (
+from sandbox.cluster.api_refusals import (
     UnknownFieldError,
     already_exists_error,
     bad_request_error,
@@ -23,9 +19,13 @@ from sandbox.cluster.refusals import (
     not_found_error,
     untyped_patch_error,
 )
+from sandbox.cluster.contract import Object, Ref
+from sandbox.cluster.kinds import Kinds
+from sandbox.cluster.merging import managed_fields
+from sandbox.cluster.operations import AdmissionRequest, DeleteOptions, Target, WriteOptions
 from sandbox.cluster.registry import deletion, event_versions, strategy
 from sandbox.cluster.registry.allocation import ServiceAllocator
-from sandbox.cluster.registry.namespaces import read_namespace_labels, require_live_namespace
+from sandbox.cluster.registry.namespace_rules import read_namespace_labels, require_live_namespace
 from sandbox.cluster.registry.store_writer import StoreWriter, WriteListener
 from sandbox.cluster.store import Record, Store
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from sandbox.cluster.api import Api
+from sandbox.cluster.api_refusals import bad_request_error, unknown_path_error
 from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
 from sandbox.cluster.machinery import selectors
 from sandbox.cluster.merging import patches
 from sandbox.cluster.operations import DeleteOptions, Target, WriteOptions
-from sandbox.cluster.refusals import bad_request_error, unknown_path_error
 
 
 class LocalClient:

@@ -10,7 +10,7 @@ import yaml
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Client, Object, PodProgram, Ref
 from sandbox.cluster.controllers.binding import make_binder
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.daemonset import DaemonSetController
 from sandbox.cluster.controllers.deployment import DeploymentController
 from sandbox.cluster.controllers.endpoints import EndpointsController

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sandbox.cluster.contract import ApiError
-from sandbox.cluster.kinds import Kind
-from sandbox.cluster.operations import USER
-from sandbox.cluster.refusals import (
+from sandbox.cluster.api_refusals import (
     conflict_error,
     internal_error,
     rbac_forbidden_error,
     service_unavailable_error,
 )
+from sandbox.cluster.contract import ApiError
+from sandbox.cluster.kinds import Kind
+from sandbox.cluster.operations import USER
 
 Effect = Literal["forbid", "conflict", "throttle", "error", "unavailable", "drop", "slow"]
 

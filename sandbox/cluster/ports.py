@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sandbox.cluster.api_refusals import service_unavailable_error
 from sandbox.cluster.contract import Ref
-from sandbox.cluster.refusals import service_unavailable_error
 from sandbox.cluster.store import Store
 
 SERVICES = Ref("", "services")

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.cluster.api_refusals import expired_error
 from sandbox.cluster.contract import Object, Ref
-from sandbox.cluster.refusals import expired_error
 
 Key = tuple[str, str]
 """(namespace, name)"""

@@ -24,14 +24,14 @@ from sandbox.cluster.contract import (
     SendFailure,
 )
 from sandbox.cluster.log_buffer import LogBook, LogBuffer
-from sandbox.dataplane.admin.answers import ADMIN_PORT, answer_admin_request
+from sandbox.dataplane.admin.admin_answers import ADMIN_PORT, answer_admin_request
 from sandbox.dataplane.admin.proxy_view import ProxyView
 from sandbox.dataplane.apps.lines import format_start
 from sandbox.dataplane.apps.services import App, create_app
 from sandbox.dataplane.engine.access_logs import PROXY, format_moment
 from sandbox.dataplane.engine.engine import MeshEngine
+from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.mesh_state import MeshFollower
-from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.request_context import Hop, RequestContext
 from sandbox.dataplane.engine.workloads import build_scrape_labels
 from sandbox.dataplane.objects.pods import find_proxy, get_annotations, get_labels

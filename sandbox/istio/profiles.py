@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.istio.render.values import merge_values
-from sandbox.releases.model import IstioRelease
+from sandbox.istio.render.chart_values import merge_values
+from sandbox.releases.release import IstioRelease
 
 HUB = "docker.io/istio"
 """The image hub the played releases were built with."""

@@ -14,9 +14,9 @@ from typing import Any
 
 from sandbox.istio.components.gateway_api import build_standard_channel
 from sandbox.istio.profiles import NAMES, build_profile_file
-from sandbox.istio.render.values import to_yaml
+from sandbox.istio.render.chart_values import to_yaml
 from sandbox.releases import find_release
-from sandbox.releases.model import IstioRelease
+from sandbox.releases.release import IstioRelease
 
 _SOURCES = Path(__file__).resolve().parents[2]
 _SAMPLES = "sandbox.istio.samples"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 
-from sandbox.releases.model import IstioRelease, KialiTraits, parse_minor_version
+from sandbox.releases.release import IstioRelease, KialiTraits, parse_minor_version
 
 
 def _load_releases() -> Mapping[str, IstioRelease]:

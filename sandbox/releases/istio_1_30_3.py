@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.releases.model import (
+from sandbox.releases.release import (
     ChartTraits,
     IstioctlTraits,
     IstiodTraits,

@@ -4,8 +4,8 @@ from sandbox.workspace.delivery import ActionResult
 from sandbox.workspace.http import sign_request
 from sandbox.workspace.installed_app import SCOPES, InstalledApp
 from sandbox.workspace.page import Completion, Sidebar
-from sandbox.workspace.server import DEFAULT_CHANNEL, Workspace
 from sandbox.workspace.state import Change, Channel, Message, User, View
+from sandbox.workspace.workspace_server import DEFAULT_CHANNEL, Workspace
 
 __all__ = [
     "DEFAULT_CHANNEL",

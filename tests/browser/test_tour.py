@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.knowledge.workshop.tour import PAGES
+from bot.knowledge.workshop.tour_pages import PAGES
 from tests.browser.chromium import Tab
 from tests.browser.test_workshop import typed
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from bot.settings import list_settings, load_settings
-from bot.settings.reading import CONFIG
+from bot.settings.settings_reader import CONFIG
 from bot.settings.showing import CONVENTIONAL
 
 HOME = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from bot import kinds
-from bot.diagnosis.state import (
+from bot.diagnosis.mesh_state import (
     Activity,
     ClusterState,
     NamespaceState,

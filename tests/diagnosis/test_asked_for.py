@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.diagnosis.diagnose import diagnose
-from bot.diagnosis.state import PageProbe
+from bot.diagnosis.mesh_state import PageProbe
 from bot.text import Text
 from tests.diagnosis.cases.breakers import limit
 from tests.diagnosis.cases.security import allow_as_bot

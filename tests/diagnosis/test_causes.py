@@ -9,9 +9,9 @@ from pkgutil import iter_modules
 import pytest
 
 from bot.catalog import Catalog
-from bot.diagnosis.catalog import CAUSES
+from bot.diagnosis.cause import CauseKind
+from bot.diagnosis.cause_list import CAUSES
 from bot.diagnosis.diagnose import Diagnosis, diagnose
-from bot.diagnosis.model import CauseKind
 from handlers import STEPS
 from tests.diagnosis import cases
 from tests.diagnosis.cases.registry import Case, Cases

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.diagnosis.diagnose import diagnose
-from bot.diagnosis.state import Activity
+from bot.diagnosis.mesh_state import Activity
 from bot.kinds import Kind
 from tests.diagnosis.cluster import Cluster, Mode
 

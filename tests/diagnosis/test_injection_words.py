@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.diagnosis.diagnose import diagnose
-from bot.diagnosis.injection import find_opt_out
-from bot.diagnosis.state import NamespaceState
+from bot.diagnosis.injection_rules import find_opt_out
+from bot.diagnosis.mesh_state import NamespaceState
 from tests.diagnosis.cases.sidecars import OPT_OUT
 from tests.diagnosis.cluster import Cluster
 from tests.diagnosis.shapes import APP

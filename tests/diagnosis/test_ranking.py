@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.diagnosis.catalog import CAUSES
+from bot.diagnosis.cause import EVERYTHING, Cause, Finding, Subject
+from bot.diagnosis.cause_list import CAUSES
 from bot.diagnosis.diagnose import diagnose
-from bot.diagnosis.model import EVERYTHING, Cause, Finding, Subject
-from bot.diagnosis.state import Activity, NamespaceState, PageProbe
+from bot.diagnosis.mesh_state import Activity, NamespaceState, PageProbe
 from bot.kinds import DEPLOYMENT, SERVICE
 from bot.knowledge.objects.workloads import get_condition
 from bot.text import Text

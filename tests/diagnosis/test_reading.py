@@ -11,8 +11,8 @@ from bot.cluster import RetryPolicy
 from bot.diagnosis.asking import build_namespace_state
 from bot.diagnosis.board import read_board
 from bot.diagnosis.diagnose import diagnose
+from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.reading import NAMESPACED, read_cluster_state
-from bot.diagnosis.state import NamespaceState
 from bot.errors import Unavailable
 from bot.kinds import (
     AUTHORIZATION_POLICY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.diagnosis.rules import find_user_rule, list_rules_in_force
+from bot.diagnosis.mesh_rules import find_user_rule, list_rules_in_force
 from tests.diagnosis.cluster import Cluster, Mode
 
 ROUTE = """

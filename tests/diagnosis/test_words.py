@@ -12,8 +12,8 @@ import pytest_asyncio
 from bot.catalog import Catalog
 from bot.diagnosis.board import build_snapshot, list_step_statuses
 from bot.diagnosis.diagnose import Diagnosis, diagnose
-from bot.diagnosis.report import build_verdict
-from bot.diagnosis.state import Activity, PageProbe
+from bot.diagnosis.diagnosis_words import build_verdict
+from bot.diagnosis.mesh_state import Activity, PageProbe
 from bot.diagnosis.verdicts import add_cause, choose_cause, complete_verdict
 from bot.kinds import NODE
 from bot.knowledge.workshop.progress import STEPS as ROWS

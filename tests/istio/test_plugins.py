@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.istio.plugins import select_plugin_environment
+from bot.istio.plugin_variables import select_plugin_environment
 
 OURS = {
     "HOME": "/home/me",

@@ -9,7 +9,7 @@ import pytest
 
 from bot.kinds import GATEWAY
 from bot.knowledge.istio import uninstall_survey
-from bot.knowledge.istio.gateway_api import GatewayApiStatus
+from bot.knowledge.istio.gateway_api_crds import GatewayApiStatus
 from bot.knowledge.istio.uninstall_report import describe_gateway_api, list_kept
 from bot.knowledge.istio.uninstall_survey import MeshInventory
 from bot.knowledge.objects.foreign_objects import warn_about_foreign_objects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.knowledge.istio.failures import explain_silent_failure
+from bot.knowledge.istio.istioctl_failures import explain_silent_failure
 from bot.knowledge.istio.istioctl_output import extract_errors
 
 LATE = (

@@ -6,7 +6,7 @@ import pytest
 
 from bot.kinds import CONFIG_MAP, NAMESPACE, Object
 from bot.knowledge.observe.kiali_config import explain_version_mismatch
-from bot.knowledge.workshop.manifests import (
+from bot.knowledge.workshop.manifest_text import (
     MAX_CHARACTERS,
     format_manifests,
     measure_line,

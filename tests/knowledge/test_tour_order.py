@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.catalog import Catalog, Invocation
-from bot.knowledge.workshop.tour import PAGES
+from bot.knowledge.workshop.tour_pages import PAGES
 from handlers import STEPS
 from scripts.reference import host_guide
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.knowledge.workshop.tour import PAGES, TourPage
+from bot.knowledge.workshop.tour_pages import PAGES, TourPage
 from bot.knowledge.workshop.tour_plan import FULL, get_planned_minutes, parse_plan, plan_tour
 from bot.text import Text
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.sandbox import PLAY_SPEED
-from bot.language import Localizer, catalog
+from bot.language import Localizer, translations
 from bot.language.pseudo import PseudoLocalizer
 from handlers import STEPS
 from tests.language.hearing import find_english, list_lines, play
@@ -80,9 +80,9 @@ def catalan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     folder = tmp_path / "locales"
     folder.mkdir()
     (folder / "ca.po").write_text(CATALAN, encoding="utf-8")
-    monkeypatch.setattr(catalog, "locate_catalogs", lambda: list(folder.iterdir()))
+    monkeypatch.setattr(translations, "locate_catalogs", lambda: list(folder.iterdir()))
     yield
-    catalog.load_catalog.cache_clear()
+    translations.load_catalog.cache_clear()
 
 
 @pytest.mark.long

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.language.catalog import list_languages, load_catalog, read_catalog
 from bot.language.localizer import LocaleFormatter, Localizer
 from bot.language.pseudo import PseudoLocalizer, find_plain_words
+from bot.language.translations import list_languages, load_catalog, read_catalog
 from bot.text import (
     Listed,
     Moment,

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from bot.ledger import Ledger, NewRun
-from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.database import build_engine, parse_url
 
 POSTGRES = os.environ.get("MESHBOT_TEST_POSTGRES", "")
 BACKENDS = [

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from bot.ledger import Ledger, RunState
-from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.database import build_engine, parse_url
 from bot.records import AuditEntry
 from bot.text import Text
 from tests.ledger.conftest import asked

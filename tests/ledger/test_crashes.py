@@ -21,8 +21,8 @@ from sqlalchemy import Connection, text
 
 from bot.errors import LedgerError
 from bot.ledger import Ledger, RunState, ScopeLocked
-from bot.ledger.connection import build_engine, parse_url
-from bot.ledger.tables import metadata
+from bot.ledger.database import build_engine, parse_url
+from bot.ledger.database_tables import metadata
 from bot.text import EMPTY, Text
 from tests.ledger.conftest import BACKENDS, asked
 

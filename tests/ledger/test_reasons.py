@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from bot.errors import LedgerError
-from bot.ledger import connection
-from bot.ledger.connection import build_engine, execute, parse_url
-from bot.ledger.reasons import POSTGRES_REASONS, explain_database_error
+from bot.ledger import database
+from bot.ledger.database import build_engine, execute, parse_url
+from bot.ledger.database_reasons import POSTGRES_REASONS, explain_database_error
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ async def test_sqlite_tells_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By its result code, and the text for people names no place."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.05)
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
     held = trouble(tmp_path / "file.sqlite")
     engine = build_engine(parse_url(f"sqlite:///{tmp_path}/file.sqlite"))
     with pytest.raises(LedgerError) as failed:

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from bot.errors import LedgerError
 from bot.ledger import FailureDetector, HeartbeatTiming, Ledger, NewRun, Replicas
-from bot.ledger.connection import build_engine, execute, parse_url
+from bot.ledger.database import build_engine, execute, parse_url
+from bot.ledger.database_tables import replicas
 from bot.ledger.replicas import generate_owner, identify_host
-from bot.ledger.tables import replicas
 from bot.text import Text
 from tests.ledger.conftest import BACKENDS, Time, asked
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from bot.errors import LedgerError
 from bot.kinds import CONFIG_MAP
 from bot.ledger import Ledger, NewSchedule, RetentionTimes, Run, ScheduleState, retention
-from bot.ledger.connection import build_engine, execute
-from bot.ledger.tables import audit, audit_retention, images
+from bot.ledger.database import build_engine, execute
+from bot.ledger.database_tables import audit, audit_retention, images
 from bot.records import BeforeImage
 from bot.text import EMPTY, Text
 from tests.ledger.conftest import Time, asked

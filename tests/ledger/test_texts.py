@@ -12,8 +12,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from bot.ledger import Ledger, NewSchedule, RunState, ScheduleState
-from bot.ledger.connection import build_engine, parse_url, prepare_sqlite_file
-from bot.ledger.schedules import SlotResult
+from bot.ledger.database import build_engine, parse_url, prepare_sqlite_file
+from bot.ledger.schedule_records import SlotResult
 from bot.ledger.slot_store import ScheduleAdvance
 from bot.text import Moment, Seconds, Text, counted, in_context, join, verbatim
 from tests.ledger.conftest import asked

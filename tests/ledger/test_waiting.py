@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.ledger import Ledger
-from bot.ledger.waiting import WaitingCommand
+from bot.ledger.waiting_store import WaitingCommand
 from tests.ledger.conftest import Time
 
 

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from bot.app import Bot
-from bot.cli import audit
+from bot.cli import audit_export
 from bot.cli.arguments import build_parser
-from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.database import build_engine, parse_url
 from bot.records import AuditEntry
 from bot.text import Text
 from sandbox.cluster.contract import Object, Ref
@@ -198,7 +198,9 @@ async def altered(stage: Stage, statement: str) -> None:
 
 async def printed(stage: Stage, *arguments: str) -> int:
     """`meshbot audit` in this process; its exit code."""
-    return await audit.run(build_parser().parse_args(["audit", *arguments]), stage.settings())
+    return await audit_export.run(
+        build_parser().parse_args(["audit", *arguments]), stage.settings()
+    )
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from bot.engine.runs.error_messages import explain_error
 from bot.errors import UserError
 from bot.language.localizer import ENGLISH
 from bot.slackrules import check_message
-from bot.view.messages import render_user_error
+from bot.view.result_messages import render_user_error
 from bot.when import KEYWORDS
 from handlers import STEPS
 from sandbox.workspace import Message

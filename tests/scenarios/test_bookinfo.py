@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import run_bot
-from bot.knowledge.objects import namespaces
+from bot.knowledge.objects import namespace_removal
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, playing, words
 
@@ -332,7 +332,7 @@ async def test_a_namespace_that_does_not_go_is_named(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is made in a namespace that is being deleted; what holds it is told."""
-    monkeypatch.setattr(namespaces, "DELETION_TIMEOUT", 0.5)
+    monkeypatch.setattr(namespace_removal, "DELETION_TIMEOUT", 0.5)
     await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": APP}})
     held = {"name": "held", "namespace": APP, "finalizers": ["example.com/never"]}
     await stage.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": held})

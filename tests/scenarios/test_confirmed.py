@@ -13,8 +13,8 @@ from bot.app import Bot, run_bot
 from bot.engine.runs import recovery
 from bot.kinds import CONFIG_MAP
 from bot.ledger import Ledger, NewRun, NewSchedule, Run
-from bot.ledger.connection import execute
-from bot.ledger.tables import runs
+from bot.ledger.database import execute
+from bot.ledger.database_tables import runs
 from bot.records import BeforeImage
 from bot.text import Text
 from bot.when import Timing

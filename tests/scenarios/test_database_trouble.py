@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import event
 
 from bot.app import Bot
-from bot.engine.runs import audit
+from bot.engine.runs import audit_writer
 from bot.errors import LedgerError
-from bot.ledger import Ledger, connection
+from bot.ledger import Ledger, database
 from sandbox.cluster.contract import Ref
 from sandbox.workspace.state import Channel
 from tests.ledger.test_audit import ROW
@@ -73,8 +73,8 @@ async def test_what_was_written_before_the_database_was_locked_is_said(
 ) -> None:
     """The objects by name, that they stay, and how to go on; neither where the database is nor what
     its driver says. When it is back, the end is kept and the same command goes on."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.2)
-    monkeypatch.setattr(audit, "RETRY_PAUSE", 0.0)
+    monkeypatch.setattr(database, "PATIENCE", 0.2)
+    monkeypatch.setattr(audit_writer, "RETRY_PAUSE", 0.0)
     async with playing(tmp_path) as (stage, bot), beside(tmp_path / "meshbot.sqlite") as other:
         typing = asyncio.create_task(stage.type("/mesh bookinfo -> error"))
         await written(other, 3)
@@ -137,7 +137,7 @@ async def test_a_database_that_takes_no_writes_begins_nothing(
 ) -> None:
     """Full or read-only: the person is told, the audit has it later, and no place or driver is
     named."""
-    monkeypatch.setattr(audit, "RETRY_PAUSE", 0.0)
+    monkeypatch.setattr(audit_writer, "RETRY_PAUSE", 0.0)
     async with playing(tmp_path) as (stage, bot):
         before = await stage.version()
         with spoiled(bot, *FAULTS[fault]):

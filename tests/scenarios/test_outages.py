@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.knowledge.istio import gateway_api, verify
-from bot.knowledge.objects import namespaces
+from bot.knowledge.istio import gateway_api_crds, verify
+from bot.knowledge.objects import namespace_removal
 from sandbox.cluster.contract import Ref
 from sandbox.cluster.faults import ApiFault
 from sandbox.cluster.kubelet.nodes import SimulatedNode
@@ -218,7 +218,7 @@ async def test_a_namespace_that_does_not_go_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a while the verdict names the finalizer, and nothing was changed."""
-    monkeypatch.setattr(namespaces, "DELETION_TIMEOUT", 0.3)
+    monkeypatch.setattr(namespace_removal, "DELETION_TIMEOUT", 0.3)
     async with scene(tmp_path) as on:
         await held_namespace(on.stage)
         said = words(await on.stage.type("/mesh install -> not yet"))
@@ -264,7 +264,7 @@ async def test_an_istiod_scaled_to_nothing_is_not_ready(
 ) -> None:
     """0 of 0 pods is not a mesh: neither the board nor the verdict calls it one."""
     monkeypatch.setattr(verify, "INJECTOR_TIMEOUT", 0.3)
-    monkeypatch.setattr(gateway_api, "GATEWAY_TIMEOUT", 0.3)
+    monkeypatch.setattr(gateway_api_crds, "GATEWAY_TIMEOUT", 0.3)
     async with scene(tmp_path) as on:
         await on.stage.type("/mesh install")
         await on.stage.api.merge(DEPLOYMENTS, "istiod", "istio-system", {"spec": {"replicas": 0}})

@@ -12,7 +12,7 @@ from bot.app import Bot, run_bot
 from bot.catalog import Catalog
 from bot.engine.access.protected import find_protected_namespaces
 from bot.engine.world.namespace_guard import NamespaceGuard
-from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.errors import SettingsError, UserError
 from bot.kinds import CONFIG_MAP, CRD, NAMESPACE, Object
 from bot.parts import build_access_policy

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger import connection
+from bot.ledger import database
 from bot.messages import Message as Shown
-from bot.view import messages
+from bot.view import result_messages
 from sandbox.cluster.contract import Ref
 from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state
@@ -169,7 +169,7 @@ async def test_a_ledger_that_is_locked_in_the_middle_loses_no_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was done is shown though it could not be kept, and kept when the ledger is back."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    monkeypatch.setattr(database, "PATIENCE", 0.3)
     async with playing(tmp_path) as (stage, bot):
         await begun(stage)
         async with asyncio.timeout(30):
@@ -178,11 +178,11 @@ async def test_a_ledger_that_is_locked_in_the_middle_loses_no_verdict(
                 Ref("", "namespaces"), "istio-system"
             ):
                 await asyncio.sleep(0.02)
-        database = sqlite3.connect(tmp_path / "meshbot.sqlite", isolation_level=None)
-        database.execute("BEGIN EXCLUSIVE")
+        locked = sqlite3.connect(tmp_path / "meshbot.sqlite", isolation_level=None)
+        locked.execute("BEGIN EXCLUSIVE")
         assert "is ready" in words(await end(stage))
-        database.execute("ROLLBACK")
-        database.close()
+        locked.execute("ROLLBACK")
+        locked.close()
         assert "already installed" in words(await stage.type("/mesh install"))
         assert await bot.ledger.run_queries.list_unfinished_runs() == []
 
@@ -195,6 +195,6 @@ async def test_even_an_answer_that_cannot_be_built_is_one(
     def broken(*_: object) -> Shown:
         raise RuntimeError("no blocks today")
 
-    monkeypatch.setattr(messages, "render_user_error", broken)
+    monkeypatch.setattr(result_messages, "render_user_error", broken)
     await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh nonesuch")
     assert "I could not build the answer to that (RuntimeError)" in (await end(stage)).text

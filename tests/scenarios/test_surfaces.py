@@ -10,7 +10,7 @@ import pytest
 from bot.messages import Message
 from bot.slack.inbound.payloads import read_submission
 from bot.view import blocks
-from bot.view.forms import OPEN
+from bot.view.form_inputs import OPEN
 from handlers import STEPS
 from sandbox.workspace.inputs import collect_state_values
 from tests.scenarios.screens import fill, form, modal, read, says, until

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from bot.ledger.connection import execute
-from bot.ledger.tables import runs
+from bot.ledger.database import execute
+from bot.ledger.database_tables import runs
 from sandbox.cluster.contract import Ref
 from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.knowledge.workshop.tour import PAGES, TourPage
+from bot.knowledge.workshop.tour_pages import PAGES, TourPage
 from sandbox.workspace import Message
 from tests.scenarios.screens import says, until
 from tests.scenarios.stage import Stage, words

@@ -17,9 +17,9 @@ from bot.catalog import Catalog
 from bot.engine.runs.undelivered import UndeliveredNotices
 from bot.language import Localizer
 from bot.ledger import Ledger, Schedule, SlotResult
-from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.database import build_engine, parse_url
+from bot.ledger.database_tables import schedules
 from bot.ledger.slot_store import ScheduleAdvance
-from bot.ledger.tables import schedules
 from bot.messages import Message
 from bot.schedule import (
     Limits,

@@ -17,10 +17,10 @@ from bot.messages import CHANNEL, Place, Posted, UndeliveredMessage
 from bot.slack.outbound import channel_messages as module
 from bot.slack.outbound import refusing_places
 from bot.slack.outbound.channel_messages import SlackChannelMessages
-from bot.slack.webapi import refusals
+from bot.slack.webapi import message_refusals
+from bot.slack.webapi.message_refusals import RefusalKind, classify_refusal
 from bot.slack.webapi.rate_limit import EditLimits
-from bot.slack.webapi.refusals import RefusalKind, classify_refusal
-from bot.slackrules.refusals import WRONG_TOKEN
+from bot.slackrules.refusal_codes import WRONG_TOKEN
 from sandbox.workspace import Workspace
 from tests.slack.conftest import eventually, message
 
@@ -76,7 +76,7 @@ async def test_an_end_that_a_place_refuses_is_kept_told_and_shown_later(
     side: Side, channel: str, kind: RefusalKind
 ) -> None:
     """For every code of the kind: whoever ends a run goes on, and the end comes when it can."""
-    codes = sorted(code for code, of in refusals.KINDS.items() if of is kind)
+    codes = sorted(code for code, of in message_refusals.KINDS.items() if of is kind)
     for code in [*codes, UNKNOWN] if kind is RefusalKind.CHANNEL else codes:
         posted = await side.messages.post(channel, message("working"))
         fault = side.workspace.faults.refuse_method("chat.update", code, times=None)
@@ -104,7 +104,7 @@ async def test_an_end_of_a_message_that_cannot_be_edited_is_a_new_message(
 ) -> None:
     """For every code of the kind: once, in the same thread, and edited there from then on."""
     parent = await side.messages.post(channel, message("parent"))
-    codes = sorted(code for code, of in refusals.KINDS.items() if of is RefusalKind.MESSAGE)
+    codes = sorted(code for code, of in message_refusals.KINDS.items() if of is RefusalKind.MESSAGE)
     for code in codes:
         posted = await side.messages.post(channel, message("working"), Place(thread=parent.ts))
         side.workspace.faults.refuse_method("chat.update", code)
@@ -120,7 +120,7 @@ async def test_an_end_of_a_message_that_cannot_be_edited_is_a_new_message(
 
 async def test_content_that_is_refused_is_shown_as_text(side: Side, channel: str) -> None:
     """For every code of the kind, twice refused as well: posted and edited."""
-    codes = [code for code, of in refusals.KINDS.items() if of is RefusalKind.CONTENT]
+    codes = [code for code, of in message_refusals.KINDS.items() if of is RefusalKind.CONTENT]
     for code in sorted(codes):
         side.workspace.faults.refuse_method("chat.postMessage", code, times=2)
         posted = await side.messages.post(channel, message(f"working, {code}"))
@@ -137,7 +137,7 @@ async def test_a_reply_that_its_thread_refuses_goes_into_the_channel(
 ) -> None:
     """For every code of the kind."""
     parent = await side.messages.post(channel, message("parent"))
-    for code in sorted(refusals.THREAD):
+    for code in sorted(message_refusals.THREAD):
         side.workspace.faults.refuse_method("chat.postMessage", code)
         reply = await side.messages.post(channel, message(code), Place(thread=parent.ts))
         assert side.workspace.state.messages[reply].thread_ts == ""

@@ -24,8 +24,8 @@ import pytest
 from sqlalchemy import select
 
 from bot.ledger import Ledger, Run, RunState
-from bot.ledger.connection import execute
-from bot.ledger.tables import messages, requests, schedules, slots
+from bot.ledger.database import execute
+from bot.ledger.database_tables import messages, requests, schedules, slots
 from sandbox.cluster.faults import ApiFault
 from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.ports import SentRequests
-from bot.traffic.page import Page
+from bot.traffic.product_page import Page
 from bot.traffic.request_log import KEPT_MINUTES, MINUTE, RequestLog
 
 

@@ -1,1 +1,1 @@
-"""The causes, a module for each subject; `bot.diagnosis.catalog` lists them all."""
+"""The causes, a module for each subject; `bot.diagnosis.cause_list` lists them all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.diagnosis.binding import is_bound
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import (
     describe,
     join_labels,
@@ -13,10 +13,10 @@ from bot.diagnosis.facts import (
     show_label,
     show_newest,
 )
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.objects import is_pod_ready
-from bot.diagnosis.rules import list_routes_between, list_virtual_services
-from bot.diagnosis.state import MODE, NamespaceState
+from bot.diagnosis.mesh_rules import list_routes_between, list_virtual_services
+from bot.diagnosis.mesh_state import MODE, NamespaceState
+from bot.diagnosis.object_facts import is_pod_ready
+from bot.diagnosis.waypoint_binding import is_bound
 from bot.kinds import DAEMON_SET, GATEWAY, POD, TELEMETRY, Object
 from bot.knowledge.mesh_config import resolve_tracing
 from bot.knowledge.objects.workloads import get_name, select_pods

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import EVERYTHING, Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import (
     describe,
     join_labels,
@@ -12,10 +13,9 @@ from bot.diagnosis.facts import (
     show_condition,
     show_field,
 )
-from bot.diagnosis.model import EVERYTHING, Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import get_template_labels, is_pod_ready
-from bot.diagnosis.services import get_protocol, is_http, list_selected_pods, lists_target
-from bot.diagnosis.state import APPS, NamespaceState, is_in_mesh, list_pods_of
+from bot.diagnosis.mesh_state import APPS, NamespaceState, is_in_mesh, list_pods_of
+from bot.diagnosis.object_facts import get_template_labels, is_pod_ready
+from bot.diagnosis.service_ports import get_protocol, is_http, list_selected_pods, lists_target
 from bot.kinds import DEPLOYMENT, NAMESPACE, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from bot.diagnosis.binding import find_waypoint_pod
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, show_field
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.objects import matches_labels
+from bot.diagnosis.mesh_state import APPS, CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
+from bot.diagnosis.object_facts import matches_labels
 from bot.diagnosis.peers import is_protected
-from bot.diagnosis.state import APPS, CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
+from bot.diagnosis.waypoint_binding import find_waypoint_pod
 from bot.kinds import AUTHORIZATION_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.ownership import is_own

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, show_field
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.rules import list_obeyed_rules
-from bot.diagnosis.state import APPS, NamespaceState
+from bot.diagnosis.mesh_rules import list_obeyed_rules
+from bot.diagnosis.mesh_state import APPS, NamespaceState
 from bot.kinds import Object
 from bot.knowledge.objects.ownership import is_own
 from bot.knowledge.objects.workloads import get_name

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.causes.ambient import is_lacking
 from bot.diagnosis.facts import describe, list_names, show_field, show_label
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import get_template_labels, is_pod_ready
+from bot.diagnosis.mesh_state import APPS, MODE, NamespaceState, get_age, list_bookinfo_pods
+from bot.diagnosis.object_facts import get_template_labels, is_pod_ready
 from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner, name_workload
-from bot.diagnosis.state import APPS, MODE, NamespaceState, get_age, list_bookinfo_pods
 from bot.kinds import Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name

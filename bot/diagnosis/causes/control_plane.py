@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_names, show_field
-from bot.diagnosis.injection import asks_for_injection, selects_namespace, serves_revision
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import count_available
+from bot.diagnosis.injection_rules import asks_for_injection, selects_namespace, serves_revision
+from bot.diagnosis.mesh_state import INJECTION, MODE, REVISION, USE_WAYPOINT, NamespaceState
+from bot.diagnosis.object_facts import count_available
 from bot.diagnosis.reasons import list_refusals
-from bot.diagnosis.state import INJECTION, MODE, REVISION, USE_WAYPOINT, NamespaceState
 from bot.kinds import (
     DEPLOYMENT,
     DESTINATION_RULE,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
+from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
     Trouble,
@@ -16,7 +17,6 @@ from bot.diagnosis.reasons import (
     list_unready_pods,
     name_owner,
 )
-from bot.diagnosis.state import NamespaceState
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import count_available, get_template_labels, is_pod_ready
-from bot.diagnosis.rules import list_rules_in_force, list_versions, service_exists
-from bot.diagnosis.services import list_selected_pods
-from bot.diagnosis.state import NamespaceState
+from bot.diagnosis.mesh_rules import list_rules_in_force, list_versions, service_exists
+from bot.diagnosis.mesh_state import NamespaceState
+from bot.diagnosis.object_facts import count_available, get_template_labels, is_pod_ready
+from bot.diagnosis.service_ports import list_selected_pods
 from bot.kinds import Object
 from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.objects.workloads import get_name

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.peers import find_policy, is_protected
-from bot.diagnosis.rules import (
+from bot.diagnosis.mesh_rules import (
     get_cluster_domain,
     is_registered,
     list_virtual_services,
     order_by_age,
 )
-from bot.diagnosis.state import CALLS, NamespaceState, list_pods_of
+from bot.diagnosis.mesh_state import CALLS, NamespaceState, list_pods_of
+from bot.diagnosis.peers import find_policy, is_protected
 from bot.kinds import SIDECAR, Object
 from bot.knowledge.lessons.strangers import EXPORT_TO, NOBODY_KNOWS, get_export
 from bot.knowledge.objects.mesh_pods import has_sidecar

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.diagnosis.binding import is_bound
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.peers import ASK_RATINGS
-from bot.diagnosis.rules import (
+from bot.diagnosis.mesh_rules import (
     USER_HEADER,
     HttpRule,
     find_user_rule,
@@ -18,7 +16,7 @@ from bot.diagnosis.rules import (
     list_virtual_services,
     reaches_mesh,
 )
-from bot.diagnosis.state import (
+from bot.diagnosis.mesh_state import (
     CALLS,
     GATEWAY_NAME,
     NamespaceState,
@@ -26,6 +24,8 @@ from bot.diagnosis.state import (
     is_in_mesh,
     list_pods_of,
 )
+from bot.diagnosis.peers import ASK_RATINGS
+from bot.diagnosis.waypoint_binding import is_bound
 from bot.kinds import VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.objects import is_waypoint
-from bot.diagnosis.rules import list_used_destinations, service_exists
-from bot.diagnosis.state import NamespaceState
+from bot.diagnosis.mesh_rules import list_used_destinations, service_exists
+from bot.diagnosis.mesh_state import NamespaceState
+from bot.diagnosis.object_facts import is_waypoint
 from bot.kinds import GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE, Object
 from bot.knowledge.objects.selectors import matches_selector
 from bot.knowledge.objects.workloads import get_labels, get_name

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, join_labels, list_words, show_condition, show_field
 from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, list_edge_gateways
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.objects import count_available, get_annotations, is_pod_ready, matches_labels
-from bot.diagnosis.state import GATEWAY_NAME, NamespaceState
+from bot.diagnosis.mesh_state import GATEWAY_NAME, NamespaceState
+from bot.diagnosis.object_facts import (
+    count_available,
+    get_annotations,
+    is_pod_ready,
+    matches_labels,
+)
 from bot.kinds import (
     CRD,
     DEPLOYMENT,
@@ -19,7 +24,7 @@ from bot.kinds import (
     VIRTUAL_SERVICE,
     Object,
 )
-from bot.knowledge.istio.gateway_api import BUNDLE_VERSION
+from bot.knowledge.istio.gateway_api_crds import BUNDLE_VERSION
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
 from bot.text import Text
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import list_words
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.mesh_state import NamespaceState, list_events_about
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
     find_owner,
@@ -16,7 +17,6 @@ from bot.diagnosis.reasons import (
     name_owner,
     name_refused,
 )
-from bot.diagnosis.state import NamespaceState, list_events_about
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim

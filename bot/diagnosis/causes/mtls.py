@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.mesh_rules import list_obeyed_rules
+from bot.diagnosis.mesh_state import APPS, CALLS, NamespaceState, list_pods_of
 from bot.diagnosis.peers import find_policy, is_protected, list_calls
-from bot.diagnosis.rules import list_obeyed_rules
-from bot.diagnosis.services import is_gateway_pod
-from bot.diagnosis.state import APPS, CALLS, NamespaceState, list_pods_of
+from bot.diagnosis.service_ports import is_gateway_pod
 from bot.kinds import POD, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from bot.diagnosis.binding import find_waypoint_pod
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import is_pod_ready, is_waypoint
+from bot.diagnosis.mesh_state import CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
+from bot.diagnosis.object_facts import is_pod_ready, is_waypoint
 from bot.diagnosis.peers import list_calls
-from bot.diagnosis.state import CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
+from bot.diagnosis.waypoint_binding import find_waypoint_pod
 from bot.kinds import NAMESPACE, NETWORK_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.selectors import matches_selector

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, join_labels, show_availability, show_field
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.objects import count_available, get_template_labels, matches_labels
-from bot.diagnosis.state import GATEWAY_NAME, NamespaceState, get_age, is_in_mesh
+from bot.diagnosis.mesh_state import GATEWAY_NAME, NamespaceState, get_age, is_in_mesh
+from bot.diagnosis.object_facts import count_available, get_template_labels, matches_labels
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_image_tag, get_labels, get_name
 from bot.knowledge.observe.kiali_config import CONFIG_KEY, explain_version_mismatch

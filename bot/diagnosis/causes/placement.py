@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import get_template_labels
+from bot.diagnosis.mesh_state import NamespaceState
+from bot.diagnosis.object_facts import get_template_labels
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
     Refusal,
@@ -17,7 +18,6 @@ from bot.diagnosis.reasons import (
     name_owner,
     name_refused,
 )
-from bot.diagnosis.state import NamespaceState
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_condition, get_name
 from bot.text import Listed, Text, verbatim

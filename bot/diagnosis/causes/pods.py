@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import list_words
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.mesh_state import NamespaceState, get_age, list_events_about, list_pods_of
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
     PULL_REASONS,
@@ -22,7 +23,6 @@ from bot.diagnosis.reasons import (
     name_owner,
     suggest_fix,
 )
-from bot.diagnosis.state import NamespaceState, get_age, list_events_about, list_pods_of
 from bot.knowledge.objects.workloads import (
     ORDINARY_REASONS,
     get_condition,

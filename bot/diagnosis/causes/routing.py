@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.rules import (
+from bot.diagnosis.mesh_rules import (
     ONE_PATH,
     HttpRule,
     is_registered,
@@ -21,7 +21,7 @@ from bot.diagnosis.rules import (
     resolve_host,
     service_exists,
 )
-from bot.diagnosis.state import APPS, NamespaceState, is_in_mesh
+from bot.diagnosis.mesh_state import APPS, NamespaceState, is_in_mesh
 from bot.kinds import SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim

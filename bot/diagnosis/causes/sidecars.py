@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_names, list_words, show_field, show_label
-from bot.diagnosis.injection import (
+from bot.diagnosis.injection_rules import (
     asks_for_injection,
     find_opt_out,
     get_template_meta,
     selects_namespace,
     serves_revision,
 )
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import get_annotations, get_template_labels
-from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner, name_workload
-from bot.diagnosis.rules import list_mesh_routes
-from bot.diagnosis.state import (
+from bot.diagnosis.mesh_rules import list_mesh_routes
+from bot.diagnosis.mesh_state import (
     APPS,
     INJECTION,
     MODE,
@@ -26,6 +24,8 @@ from bot.diagnosis.state import (
     is_in_mesh,
     list_bookinfo_pods,
 )
+from bot.diagnosis.object_facts import get_annotations, get_template_labels
+from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner, name_workload
 from bot.kinds import DEPLOYMENT, MUTATING_WEBHOOK, POD, VIRTUAL_SERVICE, Object
 from bot.knowledge.istio.sidecars import OPT_OUT_KEY
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, join_labels, list_words, show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import matches_labels
-from bot.diagnosis.rules import (
+from bot.diagnosis.mesh_rules import (
     Destination,
     HttpRule,
     is_for_callers,
@@ -17,8 +16,9 @@ from bot.diagnosis.rules import (
     resolve_host,
     service_exists,
 )
-from bot.diagnosis.services import list_selected_pods
-from bot.diagnosis.state import APPS, NamespaceState
+from bot.diagnosis.mesh_state import APPS, NamespaceState
+from bot.diagnosis.object_facts import matches_labels
+from bot.diagnosis.service_ports import list_selected_pods
 from bot.kinds import DESTINATION_RULE, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text

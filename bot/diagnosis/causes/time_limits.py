@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, show_field
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.rules import HttpRule, list_rules_in_force
-from bot.diagnosis.state import APPS, NamespaceState
+from bot.diagnosis.mesh_rules import HttpRule, list_rules_in_force
+from bot.diagnosis.mesh_state import APPS, NamespaceState
 from bot.kinds import HTTP_ROUTE, Object
 from bot.knowledge.objects.ownership import is_own
 from bot.knowledge.objects.workloads import get_name

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, join_labels, list_names, show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import count_available, matches_labels
+from bot.diagnosis.mesh_rules import service_exists
+from bot.diagnosis.mesh_state import NamespaceState
+from bot.diagnosis.object_facts import count_available, matches_labels
 from bot.diagnosis.reasons import name_owner, name_workload
-from bot.diagnosis.rules import service_exists
-from bot.diagnosis.state import NamespaceState
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, TELEMETRY, Object
 from bot.knowledge.graph.trace_reasons import get_zipkin_address, read_proxy_config
 from bot.knowledge.mesh_config import TracingSettings, list_tracing, resolve_tracing

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.diagnosis.binding import (
+from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.facts import describe, list_words, show_field, show_label
+from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, list_edge_gateways
+from bot.diagnosis.mesh_rules import list_routes_between, list_virtual_services
+from bot.diagnosis.mesh_state import APPS, USE_WAYPOINT, NamespaceState, get_age
+from bot.diagnosis.object_facts import count_available
+from bot.diagnosis.waypoint_binding import (
     FOR,
     find_traffic_holder,
     find_waypoint,
@@ -13,12 +19,6 @@ from bot.diagnosis.binding import (
     is_bound,
     serves_services,
 )
-from bot.diagnosis.facts import describe, list_words, show_field, show_label
-from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, list_edge_gateways
-from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.objects import count_available
-from bot.diagnosis.rules import list_routes_between, list_virtual_services
-from bot.diagnosis.state import APPS, USE_WAYPOINT, NamespaceState, get_age
 from bot.kinds import DEPLOYMENT, GATEWAY, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim

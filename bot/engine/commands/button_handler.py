@@ -11,23 +11,23 @@ from bot.engine.access.callers import CallerResolver
 from bot.engine.button_commands import is_schedule_action
 from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.details import DetailsWindow
+from bot.engine.greeter import Welcome
 from bot.engine.home.tabs import HomeTabs
 from bot.engine.runs.confirmation_buttons import ConfirmationButtons
 from bot.engine.tour.buttons import TourButtons
-from bot.engine.welcome import Welcome
 from bot.errors import UserError
 from bot.language import Localizer
 from bot.messages import ButtonPress, Command, Reply
 from bot.text import Text
-from bot.view import messages
+from bot.view import result_messages
 from bot.view.folding import DETAILS
-from bot.view.forms import OPEN
+from bot.view.form_inputs import OPEN
 from bot.view.home import REFRESH
 from bot.view.lesson import TOUR
 from bot.view.origins import CLICKED
 from bot.view.welcome import REHEARSE
 
-COMMAND_BUTTON = re.compile(rf"({re.escape(messages.TYPE)}|{re.escape(OPEN)})(:[\w-]+)?")
+COMMAND_BUTTON = re.compile(rf"({re.escape(result_messages.TYPE)}|{re.escape(OPEN)})(:[\w-]+)?")
 """Buttons that stand for the command, or the step's form, in their value."""
 
 UNKNOWN = (
@@ -73,8 +73,8 @@ class ButtonHandler:
             REFRESH: self._refresh_home,
             REHEARSE: self._start_rehearsal,
             DETAILS: self.details.open,
-            messages.CONFIRM: self.confirmation_buttons.handle_button,
-            messages.CANCEL: self.confirmation_buttons.handle_button,
+            result_messages.CONFIRM: self.confirmation_buttons.handle_button,
+            result_messages.CANCEL: self.confirmation_buttons.handle_button,
         }.get(action)
 
     async def _refresh_home(self, pressed: ButtonPress) -> None:
@@ -104,7 +104,7 @@ class ButtonHandler:
         if pressed.away and self.commands.forms.find_requested_form(asked) is None:
             # A modal must be opened within three seconds (Slack limit), and the answer may take
             # longer.
-            await reply.say(messages.render_loading(self.say))
+            await reply.say(result_messages.render_loading(self.say))
         await self.commands.handle_command(asked, reply)
 
     async def _find_channel(self, pressed: ButtonPress) -> str:

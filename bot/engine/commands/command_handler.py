@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from bot.catalog import Catalog, Invocation
 from bot.engine.access.callers import CallerResolver
 from bot.engine.access.policy import AccessPolicy
-from bot.engine.commands.answers import Answers
-from bot.engine.forms.forms import Forms
+from bot.engine.commands.step_answers import Answers
+from bot.engine.forms.step_forms import Forms
 from bot.engine.home.channel import HomeChannel
 from bot.engine.runs.error_messages import explain_post_error
 from bot.engine.runs.starter import RunStarter
-from bot.engine.schedules.commands import ScheduleCommands
-from bot.engine.tour.tour import Tour
-from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.engine.schedules.schedule_commands import ScheduleCommands
+from bot.engine.tour.guided_tour import Tour
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.errors import SlackError
 from bot.ledger import Ledger, Run
 from bot.messages import Command, Origin, Posted, Reply

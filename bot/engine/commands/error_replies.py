@@ -17,7 +17,7 @@ from bot.language import Localizer
 from bot.ledger import Ledger, Run, ScopeLocked
 from bot.messages import ChannelMessages, Message
 from bot.text import Text
-from bot.view import messages
+from bot.view import result_messages
 from bot.view.denials import render_denial
 
 ADDRESS_TRIES, ADDRESS_PAUSE = 10, 0.1
@@ -51,7 +51,7 @@ class ErrorReplies:
                 return render_denial(self.say, problem.denial, self.catalog.command)
             failure = explain_error(problem)
             typed = [f"{self.catalog.command} {fix}" for fix in failure.fixes]
-            return messages.render_user_error(self.say, failure.summary, failure.turn, typed)
+            return result_messages.render_user_error(self.say, failure.summary, failure.turn, typed)
         except Exception as broken:
             # Nobody is left without an answer, even when the blocks of the answer are at fault.
             reference = secrets.token_hex(4)
@@ -70,7 +70,7 @@ class ErrorReplies:
         title = build_heading(self.catalog, run).title
         seconds = time.time() - run.created_at.timestamp()
         typed = f"{self.catalog.command} {wanted}" if wanted else ""
-        return messages.render_busy(self.say, title, run.user, seconds, link, wanted=typed)
+        return result_messages.render_busy(self.say, title, run.user, seconds, link, wanted=typed)
 
 
 def describe_unbuilt(broken: Exception, reference: str) -> Text:

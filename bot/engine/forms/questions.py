@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from bot.catalog import join_words, list_declared_choices
 from bot.steps import Answers, Context, Question, Step, describe_option
 from bot.text import verbatim
-from bot.view.forms import YES
+from bot.view.form_inputs import YES
 
 LONGEST_TEXT = 3000
 """Characters of a plain_text_input (Slack limit)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.language import Localizer
 from bot.messages import Message, Reply
-from bot.view import messages
+from bot.view import result_messages
 
 
 class RetryReply:
@@ -22,6 +22,6 @@ class RetryReply:
         """Show the message, with a retry button when it is an error."""
         state = str(message.blocks[0].get("block_id", "")) if message.blocks else ""
         if state.startswith("verdict:error"):
-            again = messages.build_next_blocks(self._render, (self._typed,), self._command)
+            again = result_messages.build_next_blocks(self._render, (self._typed,), self._command)
             message = Message(message.text, (*message.blocks, *again))
         await self._reply.say(message)

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from bot.catalog import Catalog, Invocation
 from bot.engine.access.callers import CallerResolver
 from bot.engine.access.policy import AccessPolicy
-from bot.engine.runs.audit import Auditor
+from bot.engine.runs.audit_writer import Auditor
 from bot.engine.runs.confirmations import Confirmations
 from bot.engine.runs.executor import RunExecutor
 from bot.engine.runs.tracker import RunTracker
 from bot.engine.world.locks import RunLocks
-from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.errors import UserError
 from bot.ledger import Ledger, Run, RunState, ScopeLocked
 from bot.messages import ButtonPress
 from bot.steps import Caller
 from bot.text import Text
-from bot.view import messages
+from bot.view import result_messages
 
 ANSWERED = (Text("This question was answered before."), Text("Type the command again to ask anew."))
 
@@ -46,7 +46,7 @@ class ConfirmationButtons:
         run = await self.ledger.run_queries.get_run(pressed.value)
         if run is None or run.state is not RunState.ASKS:
             raise UserError(*ANSWERED)
-        cancels = pressed.action == messages.CANCEL
+        cancels = pressed.action == result_messages.CANCEL
         caller = await self.callers.resolve_caller(pressed.user)
         invocation = self.catalog.parse(run.arguments)
         # Whoever asked may take it back, even where they have lost the role meanwhile.

@@ -11,11 +11,11 @@ from bot.engine.runs.plans import digest_plan
 from bot.engine.runs.progress_message import ProgressMessage
 from bot.engine.runs.run_messages import RunMessages
 from bot.engine.runs.written import LEFT
-from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.ledger import Ledger, Run, RunState
 from bot.steps import Plan
 from bot.text import Text, join
-from bot.view import messages
+from bot.view import result_messages
 
 CHANGED = Text("This has changed since it was shown. Please look again.")
 
@@ -40,7 +40,7 @@ class Confirmations:
         """
         shown = replace(plan, warnings=(CHANGED, *plan.warnings)) if changed else plan
         expires = datetime.now(UTC) + timedelta(seconds=self.seconds)
-        message = messages.render_question(
+        message = result_messages.render_question(
             self.messages.say,
             progress.heading,
             shown,
@@ -75,7 +75,7 @@ class Confirmations:
     async def cancel_run(self, run: Run, *, by: str) -> None:
         """End a run that somebody does not want; `by` is who."""
         summary = (
-            messages.NOTHING_CHANGED
+            result_messages.NOTHING_CHANGED
             if run.begun_at is None
             else join("sentences", Text("It goes no further."), LEFT)
         )

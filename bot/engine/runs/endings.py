@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from bot.engine.comparisons import LateComparisons
-from bot.engine.documents import DocumentPoster
+from bot.engine.document_upload import DocumentPoster
 from bot.engine.pictures import PictureAttacher
-from bot.engine.runs.audit import Auditor
+from bot.engine.runs.audit_writer import Auditor
 from bot.engine.runs.error_messages import Failure
 from bot.engine.runs.events import EventWriter
 from bot.engine.runs.progress_message import ProgressMessage
@@ -21,7 +21,7 @@ from bot.ledger import Ledger, Run, RunState
 from bot.messages import Message
 from bot.steps import Verdict
 from bot.text import EMPTY, Text, to_json
-from bot.view import messages
+from bot.view import result_messages
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class RunEndings:
         self, run: Run, progress: ProgressMessage, verdict: Verdict, changes: RunChanges
     ) -> None:
         """End a run with the verdict of its step."""
-        message = messages.render_verdict(
+        message = result_messages.render_verdict(
             self.messages.say, progress.heading, verdict, command=self.messages.command
         )
         state, summary = verdict.state.value, verdict.summary
@@ -74,7 +74,7 @@ class RunEndings:
                 run,
                 shown,
                 verdict,
-                lambda later: messages.render_verdict(
+                lambda later: result_messages.render_verdict(
                     self.messages.say, progress.heading, later, command=self.messages.command
                 ),
             )
@@ -156,7 +156,7 @@ class RunEndings:
     def _render_failure(
         self, run: Run, progress: ProgressMessage, state: RunState, failure: Failure
     ) -> Message:
-        return messages.render_failure(
+        return result_messages.render_failure(
             self.messages.say,
             progress.heading,
             failure.summary,

@@ -22,9 +22,9 @@ from bot.errors import (
     Unreadable,
     UserError,
 )
-from bot.slackrules.refusals import OWN_FAILURE
+from bot.slackrules.refusal_codes import OWN_FAILURE
 from bot.text import Seconds, Text, verbatim
-from bot.view.refusals import describe_remedy
+from bot.view.refusal_notes import describe_remedy
 
 log = logging.getLogger(__name__)
 

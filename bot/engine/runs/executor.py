@@ -21,7 +21,7 @@ from bot.ledger import Ledger, Run, RunState
 from bot.messages import CHANNEL, Place
 from bot.steps import Caller, Context, Options, Verdict
 from bot.text import EMPTY, Text, join
-from bot.view import messages
+from bot.view import result_messages
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class RunExecutor:
         except Exception as problem:  # noqa: BLE001 - whatever a plan raises must end its message
             failure = explain_error(problem)
             failure = replace(
-                failure, turn=join("sentences", messages.NOTHING_CHANGED, failure.turn)
+                failure, turn=join("sentences", result_messages.NOTHING_CHANGED, failure.turn)
             )
             await self.endings.finish_with_failure(run, progress, RunState.ERROR, failure)
             return

@@ -14,8 +14,8 @@ from bot.language import Localizer
 from bot.messages import ChannelMessages, Message, Posted
 from bot.ports import Part
 from bot.text import EMPTY, Text
-from bot.view import messages
-from bot.view.messages import Heading, RunProgress
+from bot.view import result_messages
+from bot.view.result_messages import Heading, RunProgress
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class ProgressMessage:
         """
         if not self.over:
             progress = RunProgress(self._text, tuple(self._parts.values()))
-            shown = messages.render_running(self._render, self.heading, progress)
+            shown = result_messages.render_running(self._render, self.heading, progress)
             self._channel_messages.edit(self.posted, shown, news=news)
 
     def abandon(self) -> None:

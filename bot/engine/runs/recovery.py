@@ -20,7 +20,7 @@ from bot.jobs import Jobs
 from bot.ledger import Ledger, Run, RunNotResumable, RunState
 from bot.steps import StepKind
 from bot.text import EMPTY, Text, join
-from bot.view import messages
+from bot.view import result_messages
 
 MOST_ATTEMPTS = 3
 """Times that a run is begun: once, and again after the bot was killed in it."""
@@ -151,12 +151,12 @@ class RunRecovery:
         written = [ChangedObject(each.kind, each.namespace, each.name) for each in images]
         if written:
             return describe_left(written)
-        return messages.NOTHING_CHANGED if run.begun_at is None else LEFT
+        return result_messages.NOTHING_CHANGED if run.begun_at is None else LEFT
 
     async def announce_interruption(self) -> None:
         """Say in each message of a run that was cut off that it goes on, or what to type."""
         for progress in self.tracker.list_unfinished_messages():
-            message = messages.render_failure(
+            message = result_messages.render_failure(
                 self.messages.say,
                 progress.heading,
                 RESTARTING,

@@ -14,8 +14,8 @@ from bot.language import Localizer
 from bot.ledger import Ledger, Run, build_run_key
 from bot.messages import CHANNEL, ChannelMessages, Message, Place, Posted
 from bot.text import verbatim
-from bot.view import messages
-from bot.view.messages import Heading, RunProgress
+from bot.view import result_messages
+from bot.view.result_messages import Heading, RunProgress
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class RunMessages:
         for now.
         """
         heading = build_heading(self.catalog, run)
-        message = messages.render_running(self.say, heading, RunProgress())
+        message = result_messages.render_running(self.say, heading, RunProgress())
         # By this key the outbox knows it, also before it is posted.
         named = replace(place, key=build_run_key(run.id))
         posted = await self.channel_messages.post(run.channel, message, named, keep=keep)

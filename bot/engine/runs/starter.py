@@ -20,7 +20,7 @@ from bot.ledger import DuplicateRequest, Ledger, NewRun, Run, ScopeLocked
 from bot.messages import Command, Place, Reply
 from bot.steps import Caller
 from bot.text import Text
-from bot.view import messages
+from bot.view import result_messages
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class RunStarter:
         self.replies.remember(run.id, reply)
         if asked.away:
             title = invocation.step.title
-            await reply.say(messages.render_run_elsewhere(self.say, title, asked.channel))
+            await reply.say(result_messages.render_run_elsewhere(self.say, title, asked.channel))
         # Entered before it is posted: a process that dies in between leaves a run that others take
         # up.
         with self.tracker.track_run(run.id):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.catalog import Catalog, Invocation
 from bot.engine.access.callers import CallerResolver
 from bot.engine.access.policy import AccessDenied, AccessPolicy
-from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.errors import MeshbotError
 from bot.ledger import Run
 from bot.steps import ROLE_NAMES, Caller

@@ -12,7 +12,7 @@ from bot.errors import SlackError
 from bot.language import Localizer
 from bot.ledger import SCHEDULE, Ledger, Run, RunState, parse_message_key
 from bot.messages import ChannelMessages, Message, Place, Reply, UndeliveredMessage
-from bot.view.refusals import render_undelivered_message
+from bot.view.refusal_notes import render_undelivered_message
 
 REPLY_SECONDS = 29 * 60.0
 """How long the reply to a command is kept: Slack takes answers to it for half an hour."""

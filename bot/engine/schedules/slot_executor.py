@@ -12,9 +12,9 @@ from bot.diagnosis.verdicts import complete_verdict
 from bot.engine.access.callers import CallerResolver
 from bot.engine.access.policy import AccessDenied
 from bot.engine.runs.error_messages import explain_error
-from bot.engine.schedules.commands import get_scheduling_role
+from bot.engine.schedules.schedule_commands import get_scheduling_role
 from bot.engine.world.context import ContextBuilder
-from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.language import Localizer
 from bot.ledger import Schedule, SlotResult
 from bot.messages import Message
@@ -31,7 +31,7 @@ from bot.steps import (
     mark_person,
 )
 from bot.text import Moment, Seconds, Text, join
-from bot.view import messages
+from bot.view import result_messages
 from bot.view.blocks import build_message, escape_code, section, write
 from bot.view.blocks import context as context_block
 
@@ -145,7 +145,9 @@ class SlotExecutor:
         )
 
     def _render_message(self, schedule: Schedule, title: Text, verdict: Verdict) -> Message:
-        answer = messages.render_answer(self.say, title, verdict, command=self.catalog.command)
+        answer = result_messages.render_answer(
+            self.say, title, verdict, command=self.catalog.command
+        )
         # Only what somebody typed is answered by a block that states a verdict.
         first = {key: value for key, value in answer.blocks[0].items() if key != "block_id"}
         return Message(answer.text, (first, *answer.blocks[1:], build_schedule_footer(schedule)))

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.engine.access.policy import AccessPolicy
-from bot.engine.forms.forms import Forms
-from bot.engine.tour.messages import STEP
+from bot.engine.forms.step_forms import Forms
+from bot.engine.tour.guided_tour import ENDED, Tour
 from bot.engine.tour.position import TourPosition
-from bot.engine.tour.tour import ENDED, Tour
+from bot.engine.tour.tour_messages import STEP
 from bot.errors import UserError
-from bot.knowledge.workshop.tour import TourPage
+from bot.knowledge.workshop.tour_pages import TourPage
 from bot.messages import ButtonPress, Command, Message, Origin, Posted, Reply
 from bot.steps import Caller, Role, Step, StepKind
 from bot.text import Text
 from bot.view.lesson import TOUR, render_answer, render_hint, render_notes
 from bot.view.origins import CLICKED
-from bot.view.tour import render_explanation, render_short_explanation
+from bot.view.tour_views import render_explanation, render_short_explanation
 
 RUN = re.compile(r"run(:\d+)?")
 EXPLAIN = re.compile(r"explain(:[\w-]+)?")

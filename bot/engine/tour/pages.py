@@ -9,20 +9,20 @@ from dataclasses import dataclass
 
 from bot.catalog import Catalog, Invocation
 from bot.diagnosis.board import read_board
-from bot.engine.forms.forms import Forms
+from bot.engine.forms.step_forms import Forms
 from bot.engine.runs.error_messages import get_message
 from bot.engine.world.context import ContextBuilder
 from bot.errors import MeshbotError
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
 from bot.knowledge.workshop import progress
-from bot.knowledge.workshop.tour import PAGES, TourPage
+from bot.knowledge.workshop.tour_pages import PAGES, TourPage
 from bot.knowledge.workshop.tour_plan import TourPlan, plan_tour
 from bot.language import Localizer
 from bot.ledger import Ledger
 from bot.messages import ChannelMessages, Message
 from bot.steps import Caller
 from bot.text import EMPTY, Text
-from bot.view.tour import PageContent, render_page, render_tour_end
+from bot.view.tour_views import PageContent, render_page, render_tour_end
 
 READ_SECONDS = 8.0
 """Seconds that a page waits for the cluster before it is shown without it."""

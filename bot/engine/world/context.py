@@ -10,8 +10,8 @@ from bot.engine.world.cluster_proxy import ChangedObject
 from bot.engine.world.mesh_change_log import MeshChangeLog
 from bot.engine.world.namespace_guard import NamespaceGuard
 from bot.engine.world.namespace_history import NamespaceHistory
-from bot.engine.world.namespaces import WorkshopNamespaces
 from bot.engine.world.undo_recorder import UndoRecorder
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.engine.world.write_log import WriteLog, Written
 from bot.ledger import SqlHistory
 from bot.ports import Cluster, Part, Progress

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from bot.catalog import Catalog, Invocation
-from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.engine.world.workshop_namespaces import WorkshopNamespaces
 from bot.ledger import Ledger, Run
 from bot.steps import Scope
 

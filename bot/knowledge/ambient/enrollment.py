@@ -16,7 +16,7 @@ from bot.knowledge.ambient.displaced_rules import (
     sort_rules,
 )
 from bot.knowledge.ambient.join import LABEL, MODE, ProfileUpgrade, plan_upgrade
-from bot.knowledge.istio import injection, platforms, sidecars
+from bot.knowledge.istio import injection_verdict, platforms, sidecars
 from bot.knowledge.istio.injectors import (
     LabelChange,
     Labels,
@@ -84,7 +84,7 @@ async def plan_enrollment(context: Context, platform: str, *, keep_rules: bool) 
         now,
         labels=describe_labels(now.app_labels, change),
         restarts=state.to_restart,
-        requests=await injection.describe_own_requests(context, requests),
+        requests=await injection_verdict.describe_own_requests(context, requests),
         foreign_labels=conflict.lines if conflict else (),
         stranded=await find_stranded_gateways(context, upgrade, now),
         policies=await find_http_policies(context),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from bot.kinds import DAEMON_SET, POD
 from bot.knowledge.ambient import join, waypoints
-from bot.knowledge.istio import failures, install
+from bot.knowledge.istio import install, istioctl_failures
 from bot.knowledge.istio.uninstall import has_redirection
 from bot.knowledge.mesh_config import describe_tracing, read_mesh_config, read_telemetries
 from bot.knowledge.objects.digests import compute_digest
@@ -93,7 +93,7 @@ async def leave_ambient(context: Context) -> Verdict:
     if await has_ambient_profile(context) and not others:
         restored, failure = await restore_default_profile(context)
         if failure is not None:
-            return failures.keep_evidence(failure, done)
+            return istioctl_failures.keep_evidence(failure, done)
         done.append(restored)
     if not (done or context.resumed):
         words = Text("the application was not in the ambient mesh; nothing was changed.")

@@ -4,7 +4,7 @@ then the label.
 
 from __future__ import annotations
 
-from bot.knowledge.ambient import join, verify
+from bot.knowledge.ambient import join, verify_ambient
 from bot.knowledge.bookinfo import app
 from bot.knowledge.istio import sidecar_rollout, sidecars
 from bot.knowledge.objects.apply import build_not_ready_verdict
@@ -19,7 +19,7 @@ async def move_application(context: Context, done: list[Text], *, whole: bool) -
     `done` is what was changed already.
     """
     if not await join.wait_for_agents(context):
-        return verify.build_missing_agents_verdict(context)
+        return verify_ambient.build_missing_agents_verdict(context)
     done += await sidecars.change_injection_labels(context, on=False)
     done += await sidecars.withdraw_own_requests(context)
     restart = await sidecar_rollout.restart_workloads(context, on=False)
@@ -31,11 +31,11 @@ async def move_application(context: Context, done: list[Text], *, whole: bool) -
             "ambient",
         )
     if restart.unchanged:
-        return await verify.build_injected_verdict(context, restart.unchanged, tuple(done))
+        return await verify_ambient.build_injected_verdict(context, restart.unchanged, tuple(done))
     if restart.restarted:
         names = Listed(restart.restarted, "comma")
         done.append(Text("restarted without sidecars: {restarted}", restarted=names))
     # Last: istio-cni passes over pods that still have a sidecar.
     done += await relabel_namespace(context, {join.LABEL: join.MODE})
     page = await app.wait_for_restored_page(context, wanted=whole and bool(restart.restarted))
-    return await verify.verify_and_report(context, tuple(done), page)
+    return await verify_ambient.verify_and_report(context, tuple(done), page)

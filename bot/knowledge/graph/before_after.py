@@ -16,8 +16,8 @@ from bot.drawings import Comparison
 from bot.errors import MeshbotError
 from bot.kinds import DEPLOYMENT
 from bot.knowledge.graph.comparison import Observed, compare_graphs
+from bot.knowledge.graph.graph_report import read_graph_with_fallback
 from bot.knowledge.graph.picture import build_graph_picture
-from bot.knowledge.graph.report import read_graph_with_fallback
 from bot.knowledge.observe import prometheus
 from bot.knowledge.snapshot import take_snapshot
 from bot.steps import Context, Options, State, Verdict

@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import partial
 
 from bot.kinds import DAEMON_SET, DEPLOYMENT, Object
-from bot.knowledge.istio import failures, installation
-from bot.knowledge.istio.istioctl import run_istioctl
-from bot.knowledge.objects import namespaces
+from bot.knowledge.istio import installation, istioctl_failures
+from bot.knowledge.istio.istioctl_runs import run_istioctl
+from bot.knowledge.objects import namespace_removal
 from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import (
     FOLLOWED_KINDS,
@@ -28,7 +28,7 @@ PRUNE_TIMEOUT = 60.0
 
 async def run_installation(context: Context, arguments: tuple[str, ...]) -> Verdict | None:
     """Run `istioctl install` while the pods are watched; return a verdict when it failed."""
-    stuck = await namespaces.wait_until_usable(context, context.workshop.mesh_namespace)
+    stuck = await namespace_removal.wait_until_usable(context, context.workshop.mesh_namespace)
     if stuck is not None:
         # Other things may have been changed before: only of istioctl it is known here.
         return replace(stuck, summary=Text("istioctl was not run."))
@@ -49,7 +49,7 @@ async def run_installation(context: Context, arguments: tuple[str, ...]) -> Verd
             await wait_until_pruned(context, view)
             return None
         lagging = [part for part in build_parts(view, is_installed_by_istio) if not part.done]
-        return failures.build_failure_verdict(context, ended, lagging)
+        return istioctl_failures.build_failure_verdict(context, ended, lagging)
 
 
 async def wait_until_pruned(context: Context, view: WatchCache) -> None:

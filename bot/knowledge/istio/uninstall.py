@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from bot.kinds import CRD, DEPLOYMENT, NAMESPACE, POD, Kind, Object
-from bot.knowledge.istio import failures, uninstall_survey
-from bot.knowledge.istio.gateway_api import GROUP
-from bot.knowledge.istio.istioctl import run_istioctl
+from bot.knowledge.istio import istioctl_failures, uninstall_survey
+from bot.knowledge.istio.gateway_api_crds import GROUP
+from bot.knowledge.istio.istioctl_runs import run_istioctl
 from bot.knowledge.istio.sidecars import withdraw_own_requests
 from bot.knowledge.istio.uninstall_survey import MeshInventory
-from bot.knowledge.objects import namespaces
+from bot.knowledge.objects import namespace_removal
 from bot.knowledge.objects.apply import restart_deployment
 from bot.knowledge.objects.foreign_objects import ISTIO_GROUPS
 from bot.knowledge.objects.mesh_pods import has_sidecar
@@ -100,9 +100,9 @@ async def remove_application_namespace(context: Context) -> Text:
     """Delete the application's namespace, and return what blocks that, or EMPTY when it is gone."""
     namespace = context.workshop.app_namespace
     await context.cluster.delete(NAMESPACE, namespace)
-    if await namespaces.wait_until_gone(context, namespace):
+    if await namespace_removal.wait_until_gone(context, namespace):
         return EMPTY
-    blocker = await namespaces.find_deletion_blocker(context, namespace)
+    blocker = await namespace_removal.find_deletion_blocker(context, namespace)
     if not blocker:
         return Text("namespace {namespace} does not go", namespace=namespace)
     return Text("namespace {namespace} does not go: {why}", namespace=namespace, why=blocker)
@@ -133,13 +133,13 @@ async def remove_control_plane(context: Context, found: MeshInventory) -> Text:
     )
     if ended.code != 0:
         causes = (
-            failures.list_errors(ended)
+            istioctl_failures.list_errors(ended)
             or [*map(verbatim, ended.tail[-1:])]
             or [Text("it ended with code {code}", code=ended.code)]
         )
         return Text(
             "istioctl uninstall: {causes}. {remedies}",
-            causes=Listed(causes[: failures.MOST_ERRORS], "semicolon"),
+            causes=Listed(causes[: istioctl_failures.MOST_ERRORS], "semicolon"),
             remedies=join("sentences", *suggest_remedies(causes)),
         )
     await wait_until(
@@ -163,7 +163,7 @@ async def remove_mesh_namespace(context: Context, found: MeshInventory) -> Text:
     mesh = context.workshop.mesh_namespace
     if found.mesh_namespace:
         await context.cluster.delete(NAMESPACE, mesh)
-        await namespaces.wait_until_gone(context, mesh)
+        await namespace_removal.wait_until_gone(context, mesh)
     await uninstall_survey.delete_all(context, await uninstall_survey.find_gateway_classes(context))
     await uninstall_survey.delete_all(context, await uninstall_survey.find_ca_config_maps(context))
     return EMPTY

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.kinds import CONFIG_MAP, NAMESPACE
-from bot.knowledge.istio import injection, revisions, sidecars, uninstall_survey
+from bot.knowledge.istio import injection_verdict as injection
+from bot.knowledge.istio import revisions, sidecars, uninstall_survey
 from bot.knowledge.istio.revisions import ControlPlane
 from bot.knowledge.istio.uninstall_survey import MeshInventory, ObjectId, survey_mesh
-from bot.knowledge.objects import foreign_objects, namespaces
+from bot.knowledge.objects import foreign_objects, namespace_removal
 from bot.knowledge.objects.conflicts import judge_labels
 from bot.steps import Context
 from bot.text import EMPTY, Listed, Text, counted, join
@@ -271,7 +272,7 @@ def list_mesh_leftovers(found: MeshInventory, namespace: Text) -> list[Text]:
 async def describe_blocked_namespace(context: Context) -> Text:
     """Return the mesh's namespace with what blocks its deletion."""
     namespace = context.workshop.mesh_namespace
-    why = await namespaces.find_deletion_blocker(context, namespace)
+    why = await namespace_removal.find_deletion_blocker(context, namespace)
     if not why:
         return Text("namespace {namespace}", namespace=namespace)
     return Text("namespace {namespace} ({why})", namespace=namespace, why=why)

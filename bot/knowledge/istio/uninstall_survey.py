@@ -26,7 +26,7 @@ from bot.kinds import (
     Kind,
     Object,
 )
-from bot.knowledge.istio.gateway_api import GatewayApiStatus, read_gateway_api_status
+from bot.knowledge.istio.gateway_api_crds import GatewayApiStatus, read_gateway_api_status
 from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.foreign_objects import GATEWAY_GROUP, ISTIO_GROUPS, is_foreign
 from bot.knowledge.objects.mesh_pods import has_sidecar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.kinds import MUTATING_WEBHOOK, POD, SERVICE, Object
-from bot.knowledge.istio import gateway_api, installation, revisions
+from bot.knowledge.istio import gateway_api_crds, installation, revisions
 from bot.knowledge.mesh_config import describe_tracing, read_mesh_config, read_telemetries
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_until
@@ -87,7 +87,7 @@ async def observe_installation(context: Context, crds: Text) -> InstallationRepo
     elif silent := await explain_silent_injector(context):
         injector = False
         missing.append(silent)
-    if not await gateway_api.wait_for_gateway_class(context):
+    if not await gateway_api_crds.wait_for_gateway_class(context):
         missing.append(Text("istiod has not accepted GatewayClass istio yet"))
     config = await read_mesh_config(context)
     evidence.append(describe_tracing(config, await read_telemetries(context)))

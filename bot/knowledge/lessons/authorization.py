@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.kinds import AUTHORIZATION_POLICY, Object
-from bot.knowledge.lessons.callers import (
+from bot.knowledge.lessons.caller_words import (
     CALLERS,
     Admission,
     build_policies,

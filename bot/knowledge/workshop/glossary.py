@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.workshop.tour import build_sentence
+from bot.knowledge.workshop.tour_pages import build_sentence
 from bot.steps import Context, State, Verdict
 from bot.text import Text, join
 from bot.typed_text import read_question

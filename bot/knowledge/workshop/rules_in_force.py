@@ -20,7 +20,7 @@ from bot.kinds import (
     Object,
 )
 from bot.knowledge.objects.workloads import get_name, is_being_deleted
-from bot.knowledge.workshop.manifests import measure_line, shorten_manifest
+from bot.knowledge.workshop.manifest_text import measure_line, shorten_manifest
 from bot.steps import Context
 
 KINDS = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.knowledge.objects.durations import parse_duration
-from bot.knowledge.workshop.tour import TourPage
+from bot.knowledge.workshop.tour_pages import TourPage
 from bot.text import Text
 
 FULL = 24 * 60

@@ -13,8 +13,8 @@ from bot.errors import Conflict
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
 from bot.knowledge.ambient import undo_profile
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import failures
-from bot.knowledge.objects import namespaces
+from bot.knowledge.istio import istioctl_failures
+from bot.knowledge.objects import namespace_removal
 from bot.knowledge.objects.apply import build_not_ready_verdict, wait_for_deployments
 from bot.knowledge.objects.changes import summarize_differences
 from bot.knowledge.objects.conflicts import judge_deletion, judge_differences
@@ -23,7 +23,7 @@ from bot.knowledge.objects.diff import find_differences
 from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.foreign_objects import warn_about_foreign_objects
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.workshop.manifests import describe_image
+from bot.knowledge.workshop.manifest_text import describe_image
 from bot.records import BeforeImage, Change
 from bot.steps import Context, Plan, State, Verdict
 from bot.text import EMPTY, Listed, Text, in_context
@@ -228,7 +228,7 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
         return lagging
     profile, failure = await undo_profile.restore_profile(context, back.changes)
     if failure is not None:
-        return failures.keep_evidence(failure, [found.words for found in back.differences])
+        return istioctl_failures.keep_evidence(failure, [found.words for found in back.differences])
     if left := await wait_until_restored(context, back):
         return Verdict(
             State.NOT_YET,
@@ -324,7 +324,7 @@ async def wait_until_restored(context: Context, back: UndoPlan) -> tuple[ObjectD
             context.progress.say(
                 Text("waiting until namespace {name} is gone", name=found.image.name)
             )
-            await namespaces.wait_until_gone(context, found.image.name)
+            await namespace_removal.wait_until_gone(context, found.image.name)
     deadline, pause = time.monotonic() + DELETION_TIMEOUT, 0.05
     while left := (await compare_with_before(context, back.changes)).differences:
         if time.monotonic() > deadline:

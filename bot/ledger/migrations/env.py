@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from bot.ledger.tables import metadata
+from bot.ledger.database_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

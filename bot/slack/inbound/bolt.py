@@ -12,7 +12,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.webapi.client import BotIdentity
-from bot.slack.webapi.errors import get_library_logger
+from bot.slack.webapi.web_api_errors import get_library_logger
 
 
 def build_app(client: AsyncWebClient, identity: BotIdentity) -> AsyncApp:

@@ -23,7 +23,7 @@ from bot.slack.inbound.payloads import (
 )
 from bot.slack.inbound.teams import ServedTeams
 from bot.slack.outbound.ephemeral import EphemeralResponder
-from bot.slack.outbound.visible import show_hidden_in_blocks
+from bot.slack.outbound.visible_messages import show_hidden_in_blocks
 from bot.text import Text, show_hidden
 
 RESTARTING = Text("I am restarting. Please try again in a minute.")
@@ -135,7 +135,10 @@ class RequestDispatcher:
         self._spawn_reply(reply, message)
 
     def build_note(self, state: str, text: Text) -> Message:
-        """Build a short answer in the channel's language; `state` as in `bot.view.messages`."""
+        """Build a short answer in the channel's language.
+
+        `state` as in `bot.view.result_messages`.
+        """
         words = self._ways.localize(text)
         block = {
             "type": "section",

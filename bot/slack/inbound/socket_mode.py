@@ -33,7 +33,7 @@ from bot.metrics import Metric, counter
 from bot.slack.inbound.listeners import Listeners
 from bot.slack.inbound.shapes import MalformedPayload, build_request
 from bot.slack.webapi.client import find_proxy
-from bot.slack.webapi.errors import (
+from bot.slack.webapi.web_api_errors import (
     RateLimited,
     await_slack_call,
     explain_refused_token,

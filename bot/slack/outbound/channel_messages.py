@@ -31,8 +31,8 @@ from bot.slack.outbound.posts import PostQueue
 from bot.slack.outbound.queued_posts import AcceptedPost, QueuedPost
 from bot.slack.outbound.refusal_records import RefusalRecords
 from bot.slack.outbound.refusing_places import RefusingPlaces
-from bot.slack.webapi.errors import await_slack_call
 from bot.slack.webapi.rate_limit import EditLimits
+from bot.slack.webapi.web_api_errors import await_slack_call
 
 HOLD = 3.0
 """Seconds that whoever posts or ends waits for Slack before going on with what is kept."""

@@ -18,14 +18,14 @@ from bot.messages import Message, Posted
 from bot.slack.outbound.pending_edits import EditCall, PendingEdits, requeue_edit
 from bot.slack.outbound.queued_posts import MessageForm
 from bot.slack.outbound.refusing_places import RefusingPlaces
-from bot.slack.webapi.errors import (
+from bot.slack.webapi.rate_limit import EditLimits, RateLimitPause
+from bot.slack.webapi.web_api_errors import (
     RateLimited,
     SlackUnavailable,
     await_slack_call,
     compute_backoff,
 )
-from bot.slack.webapi.rate_limit import EditLimits, RateLimitPause
-from bot.slackrules.refusals import OWN_FAILURE
+from bot.slackrules.refusal_codes import OWN_FAILURE
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from bot.slack.outbound.fit import fit_message
 from bot.slack.outbound.queued_posts import MessageForm
 from bot.slack.outbound.views import ModalReply, SlackViews
 from bot.slack.webapi.client import find_proxy
-from bot.slack.webapi.errors import await_patiently
-from bot.slack.webapi.refusals import RefusalKind, classify_refusal
+from bot.slack.webapi.message_refusals import RefusalKind, classify_refusal
+from bot.slack.webapi.web_api_errors import await_patiently
 
 MOST_USES = 5
 """Uses of a response_url (Slack limit)."""

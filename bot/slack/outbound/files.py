@@ -19,7 +19,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.errors import SlackError
 from bot.messages import Posted
 from bot.slack.webapi.client import find_proxy
-from bot.slack.webapi.errors import SlackUnavailable, await_slack_call
+from bot.slack.webapi.web_api_errors import SlackUnavailable, await_slack_call
 
 WAITS = (0.3, 0.7, 1.0, 1.5, 2.0)
 """Seconds between attempts to show one person a file that Slack does not know yet: 5.5 in all."""
@@ -103,7 +103,7 @@ async def send_with_files(
 ) -> AsyncSlackResponse:
     """Send a payload; one with a picture again while Slack does not know that.
 
-    Waits 5.5 s in all at most. Raises as `bot.slack.webapi.errors.await_slack_call`.
+    Waits 5.5 s in all at most. Raises as `bot.slack.webapi.web_api_errors.await_slack_call`.
     """
     waits = WAITS if list_file_blocks(payload["blocks"]) else ()
     for wait in waits:

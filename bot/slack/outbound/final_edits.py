@@ -15,8 +15,8 @@ from bot.slack.outbound.deliveries import Deliveries
 from bot.slack.outbound.edits import EditQueue
 from bot.slack.outbound.posts import PostQueue
 from bot.slack.outbound.refusal_records import RefusalRecords
-from bot.slack.webapi.errors import SlackUnavailable
-from bot.slack.webapi.refusals import RefusalKind, classify_refusal
+from bot.slack.webapi.message_refusals import RefusalKind, classify_refusal
+from bot.slack.webapi.web_api_errors import SlackUnavailable
 
 KEPT = 1.0
 """Seconds that an end waits to be kept before it is shown all the same."""

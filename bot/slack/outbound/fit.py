@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.language import Localizer
 from bot.messages import Message
-from bot.slack.outbound.visible import show_hidden_in_blocks
+from bot.slack.outbound.visible_messages import show_hidden_in_blocks
 from bot.slackrules import BUDGET, Problem, check_message, count_visible_characters, truncate
 from bot.text import counted, show_hidden
 

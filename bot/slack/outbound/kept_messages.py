@@ -15,7 +15,7 @@ from bot.slack.outbound.edits import EditQueue
 from bot.slack.outbound.final_edits import FinalEdits
 from bot.slack.outbound.posts import PostQueue
 from bot.slack.outbound.refusing_places import RefusingPlaces
-from bot.slack.webapi.errors import RateLimited, SlackUnavailable, await_slack_call
+from bot.slack.webapi.web_api_errors import RateLimited, SlackUnavailable, await_slack_call
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
 from bot.messages import Posted
-from bot.slack.webapi.errors import await_slack_call
+from bot.slack.webapi.web_api_errors import await_slack_call
 
 EVENT_TYPE = "meshbot_message"
 """The `event_type` of the metadata that carries a marker."""

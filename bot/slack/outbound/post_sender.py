@@ -27,13 +27,13 @@ from bot.slack.outbound.deliveries import Deliveries
 from bot.slack.outbound.message_lookup import MessageLookup, build_marker_metadata
 from bot.slack.outbound.queued_posts import AcceptedPost, MessageForm, PostDropped, QueuedPost
 from bot.slack.outbound.refusing_places import RefusingPlaces
-from bot.slack.webapi.errors import (
+from bot.slack.webapi.rate_limit import RateLimitPause
+from bot.slack.webapi.web_api_errors import (
     RateLimited,
     SlackUnavailable,
     await_slack_call,
     compute_backoff,
 )
-from bot.slack.webapi.rate_limit import RateLimitPause
 
 MOST_FAILURES = 4
 """How often a message is tried again that the outbox does not keep."""

@@ -19,7 +19,7 @@ from bot.messages import Message, OutboxEntry, Place, Posted
 from bot.slack.outbound.deliveries import parse_outbox_number
 from bot.slack.outbound.post_sender import PostSender
 from bot.slack.outbound.queued_posts import AcceptedPost, PostDropped, QueuedPost
-from bot.slackrules.refusals import OWN_FAILURE
+from bot.slackrules.refusal_codes import OWN_FAILURE
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from bot.language import Localizer
 from bot.messages import Message, OutboxEntry, Place, Posted
 from bot.slack.outbound.files import list_file_blocks
 from bot.slack.outbound.fit import build_plain_payload, fit_message
-from bot.slack.webapi.refusals import (
+from bot.slack.webapi.message_refusals import (
     METADATA,
     RefusalKind,
     classify_refusal,

@@ -12,7 +12,7 @@ from bot.jobs import Jobs
 from bot.messages import OutboxEntry, UndeliveredMessage
 from bot.slack.outbound.deliveries import Deliveries
 from bot.slack.outbound.refusing_places import RefusingPlaces
-from bot.slack.webapi.refusals import RefusalKind, classify_refusal
+from bot.slack.webapi.message_refusals import RefusalKind, classify_refusal
 
 Undelivered = Callable[[UndeliveredMessage], Coroutine[Any, Any, None]]
 

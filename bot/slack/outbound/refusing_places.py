@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from bot.errors import SlackError
 from bot.metrics import Metric, counter
-from bot.slack.webapi.errors import RateLimited, SlackUnavailable
-from bot.slack.webapi.refusals import RefusalKind, classify_refusal
+from bot.slack.webapi.message_refusals import RefusalKind, classify_refusal
+from bot.slack.webapi.web_api_errors import RateLimited, SlackUnavailable
 
 FIRST_PAUSE, LONGEST_PAUSE = 3.0, 60.0
 """Seconds until a place that refused is tried again; they double from the first to the longest."""

@@ -14,8 +14,8 @@ from bot.language import ENGLISH, Localizer
 from bot.messages import Message, Modal, OpenModal, Origin
 from bot.slack.inbound.payloads import serialize_origin
 from bot.slack.outbound.fit import fit_message
-from bot.slack.outbound.visible import show_hidden_in_blocks
-from bot.slack.webapi.errors import await_patiently, await_slack_call
+from bot.slack.outbound.visible_messages import show_hidden_in_blocks
+from bot.slack.webapi.web_api_errors import await_patiently, await_slack_call
 from bot.slackrules import check_view, truncate
 from bot.text import in_context
 

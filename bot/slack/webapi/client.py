@@ -19,7 +19,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import proxies
 from bot.errors import SlackError
-from bot.slack.webapi.errors import await_slack_call, explain_refused_token, get_library_logger
+from bot.slack.webapi.web_api_errors import (
+    await_slack_call,
+    explain_refused_token,
+    get_library_logger,
+)
 
 API_URL = "https://slack.com/api/"
 OWN_RETRIES = frozenset({"chat.postMessage", "chat.update", "chat.postEphemeral"})

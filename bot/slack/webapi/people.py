@@ -7,7 +7,7 @@ import logging
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
-from bot.slack.webapi.errors import await_slack_call
+from bot.slack.webapi.web_api_errors import await_slack_call
 
 METHOD = "users.info"
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
-from bot.slack.webapi.errors import await_slack_call
+from bot.slack.webapi.web_api_errors import await_slack_call
 
 METHOD, ELSEWHERE = "usergroups.users.list", "no_such_subteam"
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from sandbox.cluster.api_refusals import forbidden_error
 from sandbox.cluster.contract import Object, Ref
 from sandbox.cluster.machinery.quantities import format_quantity, parse_quantity, sum_pod_resource
 from sandbox.cluster.operations import AdmissionRequest
-from sandbox.cluster.refusals import forbidden_error
 from sandbox.cluster.store import Store
 
 _RANGES = Ref("", "limitranges")

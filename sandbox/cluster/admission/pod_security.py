@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sandbox.cluster.admission.pod_standards import find_violations
+from sandbox.cluster.api_refusals import forbidden_error, invalid_error
 from sandbox.cluster.contract import Object, Ref
 from sandbox.cluster.operations import AdmissionRequest
-from sandbox.cluster.refusals import forbidden_error, invalid_error
 from sandbox.cluster.store import Store
 
 _PREFIX = "pod-security.kubernetes.io/"

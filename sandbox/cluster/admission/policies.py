@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
+from sandbox.cluster.api_refusals import forbidden_error
 from sandbox.cluster.contract import ApiError, Object, Ref
 from sandbox.cluster.operations import AdmissionRequest
-from sandbox.cluster.refusals import forbidden_error
 from sandbox.cluster.store import Store
 
 _GROUP = "admissionregistration.k8s.io"

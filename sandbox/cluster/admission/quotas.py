@@ -18,9 +18,9 @@ from sandbox.cluster.admission.quota_usage import (
     parse_hard,
     show_amounts,
 )
+from sandbox.cluster.api_refusals import forbidden_error
 from sandbox.cluster.contract import Object
 from sandbox.cluster.operations import AdmissionRequest
-from sandbox.cluster.refusals import forbidden_error
 from sandbox.cluster.store import Store
 
 _MUST_SAY = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")

@@ -12,12 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.clock import Clock
+from sandbox.cluster.api_refusals import (
+    bad_request_error,
+    internal_error,
+    service_unavailable_error,
+)
 from sandbox.cluster.contract import ApiError, Object, Ref, Request, Response, ServiceBackends
 from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.cluster.merging.patches import apply_json_patch
 from sandbox.cluster.operations import USER, AdmissionRequest
 from sandbox.cluster.ports import check_service_port
-from sandbox.cluster.refusals import bad_request_error, internal_error, service_unavailable_error
 from sandbox.cluster.store import Record, Store, encode_json
 
 _GROUP = "admissionregistration.k8s.io"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.cluster.contract import ApiError, Object, Ref
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.podstate import is_finished, is_ready
 from sandbox.cluster.machinery.informer import enqueue_for_object
 from sandbox.cluster.machinery.meta import (

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sandbox.cluster.contract import ApiError, Object, Ref
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.namespace import ServedKind
 from sandbox.cluster.controllers.object_patches import patch_object, remove_finalizer
 from sandbox.cluster.controllers.ownership import ObjectReference, OwnershipGraph

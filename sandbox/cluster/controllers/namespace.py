@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from sandbox.cluster.contract import ApiError, Object, Ref
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.machinery.informer import enqueue_for_object
 from sandbox.cluster.machinery.meta import (
     CONFIG_MAPS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.cluster.contract import ApiError, Object
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.placement import tolerates_taint
 from sandbox.cluster.controllers.podstate import is_ready
 from sandbox.cluster.machinery.informer import enqueue_for_object

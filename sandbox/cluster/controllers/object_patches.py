@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.cluster.contract import ApiError, Object
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.ownership import ObjectReference
 from sandbox.cluster.machinery.meta import is_deleting
 from sandbox.cluster.machinery.work_queue import RequeueError

@@ -4,7 +4,7 @@ it can't."""
 from __future__ import annotations
 
 from sandbox.cluster.contract import ApiError, Object
-from sandbox.cluster.controllers.context import (
+from sandbox.cluster.controllers.controller_context import (
     ControllerContext,
     ControllerRefManager,
     enqueue_for_owner,

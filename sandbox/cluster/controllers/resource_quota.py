@@ -10,7 +10,7 @@ from sandbox.cluster.admission.quota_usage import (
     show_amount,
 )
 from sandbox.cluster.contract import ApiError, Object, Ref
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.machinery.informer import enqueue_for_object
 from sandbox.cluster.machinery.meta import CONFIG_MAPS, PODS, SERVICES, Key, key_of
 

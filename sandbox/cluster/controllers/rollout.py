@@ -4,7 +4,7 @@ may scale."""
 from __future__ import annotations
 
 from sandbox.cluster.contract import ApiError, Object
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.deployment_status import Rollout, set_condition, sum_status_counter
 from sandbox.cluster.controllers.recorder import EventRecorder
 from sandbox.cluster.controllers.replicaset import replicas_of

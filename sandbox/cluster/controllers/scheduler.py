@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.controllers.binding import Bind
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.placement import (
     FilterFailure,
     NodeLoad,

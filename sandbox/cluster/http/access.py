@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox.cluster.refusals import foreign_request_error, unauthorized_error
+from sandbox.cluster.api_refusals import foreign_request_error, unauthorized_error
 
 HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 """Names of this machine; the port is not asked, for requests may come through a tunnel."""

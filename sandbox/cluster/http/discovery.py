@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 
+from sandbox.cluster.api_refusals import unknown_path_error
 from sandbox.cluster.contract import Object
 from sandbox.cluster.crds.definitions import rank_version
 from sandbox.cluster.kinds import Kind, Kinds, VersionInfo
-from sandbox.cluster.refusals import unknown_path_error
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 VERSION = {

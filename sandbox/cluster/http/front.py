@@ -8,6 +8,7 @@ import logging
 from aiohttp import web
 
 from sandbox.cluster.api import Api
+from sandbox.cluster.api_refusals import internal_error
 from sandbox.cluster.contract import ApiError
 from sandbox.cluster.faults import ApiFault, ApiFaults, build_fault_error
 from sandbox.cluster.http import discovery, paths
@@ -21,7 +22,6 @@ from sandbox.cluster.http.wire import (
     build_error_response,
     build_json_response,
 )
-from sandbox.cluster.refusals import internal_error
 
 _LOG = logging.getLogger(__name__)
 _HEALTH = ("/healthz", "/livez", "/readyz")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sandbox.cluster.api_refusals import unknown_path_error
 from sandbox.cluster.contract import ApiError
 from sandbox.cluster.kinds import Kinds
 from sandbox.cluster.operations import Target
-from sandbox.cluster.refusals import unknown_path_error
 
 _OBJECT = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
 _COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}

@@ -10,12 +10,12 @@ from datetime import datetime
 from aiohttp import web
 
 from sandbox.cluster.api import Api
+from sandbox.cluster.api_refusals import bad_request_error
 from sandbox.cluster.contract import ApiError, Object, PodLogs
 from sandbox.cluster.http.subresources import resolve_container
 from sandbox.cluster.http.wire import read_flag, read_number
 from sandbox.cluster.log_buffer import LogBuffer, LogLine
 from sandbox.cluster.operations import Target
-from sandbox.cluster.refusals import bad_request_error
 
 _LOOK_PAUSE = 0.5
 """Seconds between two looks at whether a pod that is followed is still there."""

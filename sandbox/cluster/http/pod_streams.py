@@ -5,6 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from sandbox.cluster.api import Api
+from sandbox.cluster.api_refusals import (
+    bad_request_error,
+    internal_error,
+    service_unavailable_error,
+)
 from sandbox.cluster.contract import CommandStreams, Object, PodAccess
 from sandbox.cluster.http.streams.commands import AskedStreams, serve_command
 from sandbox.cluster.http.streams.forwarding import PROTOCOL, PortForwarder
@@ -18,7 +23,6 @@ from sandbox.cluster.http.streams.upgrades import (
 )
 from sandbox.cluster.http.subresources import resolve_container
 from sandbox.cluster.operations import Target
-from sandbox.cluster.refusals import bad_request_error, internal_error, service_unavailable_error
 
 
 async def serve_exec(

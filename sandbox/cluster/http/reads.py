@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 
+from sandbox.cluster.api_refusals import bad_request_error, expired_error
 from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.http.wire import ResponseFormat, encode_as_version, read_number
 from sandbox.cluster.machinery import selectors
 from sandbox.cluster.operations import Target
 from sandbox.cluster.printing import tables
-from sandbox.cluster.refusals import bad_request_error, expired_error
 from sandbox.cluster.store import Record, Store, encode_json
 
 _CONTINUE_TOO_OLD = (

@@ -10,13 +10,17 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.cluster.api import Api
+from sandbox.cluster.api_refusals import (
+    bad_request_error,
+    not_found_error,
+    service_unavailable_error,
+)
 from sandbox.cluster.contract import ApiError, Object, Request, ServiceBackends
 from sandbox.cluster.faults import ApiFaults
 from sandbox.cluster.http.paths import Route
 from sandbox.cluster.http.writes import make_patcher
 from sandbox.cluster.operations import DeleteOptions, Target, WriteOptions
 from sandbox.cluster.ports import check_service_port
-from sandbox.cluster.refusals import bad_request_error, not_found_error, service_unavailable_error
 from sandbox.cluster.store import Record
 
 _HOP_BY_HOP = frozenset(

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from sandbox.cluster.api import Api
+from sandbox.cluster.api_refusals import unknown_path_error
 from sandbox.cluster.contract import Object
 from sandbox.cluster.http import reads, watch, writes
 from sandbox.cluster.http.paths import Route
 from sandbox.cluster.http.wire import WARNINGS, build_json_response, negotiate_format
-from sandbox.cluster.refusals import unknown_path_error
 from sandbox.cluster.store import Record
 
 Handler = Callable[[Route, web.Request], Awaitable[web.StreamResponse]]

@@ -11,12 +11,12 @@ from datetime import datetime
 from aiohttp import web
 
 from sandbox.clock import Clock
+from sandbox.cluster.api_refusals import build_error_status
 from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.http.wire import ResponseFormat, encode_as_version, read_flag, read_number
 from sandbox.cluster.machinery import selectors
 from sandbox.cluster.operations import Target
 from sandbox.cluster.printing import tables
-from sandbox.cluster.refusals import build_error_status
 from sandbox.cluster.store import Change, Record, Store, Watcher, encode_json
 
 _LONGEST = 1800

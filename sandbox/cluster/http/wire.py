@@ -10,11 +10,15 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from sandbox.cluster.api_refusals import (
+    bad_request_error,
+    build_error_status,
+    unreadable_body_error,
+)
 from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.http import protobuf
 from sandbox.cluster.kinds import Kind
 from sandbox.cluster.operations import Target, WriteOptions
-from sandbox.cluster.refusals import bad_request_error, build_error_status, unreadable_body_error
 from sandbox.cluster.registry import event_versions
 from sandbox.cluster.store import Record, encode_json
 from sandbox.yaml_text import read_yaml

@@ -10,12 +10,12 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.cluster.api import Api
+from sandbox.cluster.api_refusals import UnknownFieldError, bad_request_error, invalid_error
 from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.http.wire import read_body, read_number, read_write_options
 from sandbox.cluster.machinery import selectors
 from sandbox.cluster.merging import patches, strategic_merge
 from sandbox.cluster.operations import DeleteOptions, Target, WriteOptions
-from sandbox.cluster.refusals import UnknownFieldError, bad_request_error, invalid_error
 from sandbox.cluster.registry import strategy
 from sandbox.cluster.store import Record
 

@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 
 from sandbox.cluster.contract import ApiError, Object, Process, Request, Response
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.endpoints import resolve_target_port
 from sandbox.cluster.kubelet.kubelet import Kubelet
 from sandbox.cluster.machinery.meta import ENDPOINTS, PODS, SERVICES, Key

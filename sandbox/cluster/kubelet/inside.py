@@ -6,6 +6,7 @@ import ipaddress
 import time
 from collections.abc import Sequence
 
+from sandbox.cluster.api_refusals import internal_error
 from sandbox.cluster.contract import (
     ApiError,
     CommandStreams,
@@ -18,16 +19,15 @@ from sandbox.cluster.contract import (
     Response,
     SendFailure,
 )
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.kubelet.backends import KubeletBackends
-from sandbox.cluster.kubelet.commands.context import CommandContext
 from sandbox.cluster.kubelet.commands.shell import SHELLS, run_program
+from sandbox.cluster.kubelet.commands.shell_context import CommandContext
 from sandbox.cluster.kubelet.commands.surroundings import Surroundings
 from sandbox.cluster.kubelet.commands.terminal import run_terminal
 from sandbox.cluster.kubelet.kubelet import Kubelet
 from sandbox.cluster.log_buffer import LogBuffer
 from sandbox.cluster.machinery.meta import PODS
-from sandbox.cluster.refusals import internal_error
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

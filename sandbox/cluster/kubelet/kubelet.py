@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from sandbox.cluster.contract import Object, PodProgram, Process
-from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.controller_context import ControllerContext
 from sandbox.cluster.controllers.podstate import is_finished
 from sandbox.cluster.kubelet.images import ImageRegistry, NodeImages
 from sandbox.cluster.kubelet.node_runtime import NodeRuntime

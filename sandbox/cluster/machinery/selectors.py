@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sandbox.cluster.api_refusals import bad_request_error
 from sandbox.cluster.contract import Object
-from sandbox.cluster.refusals import bad_request_error
 
 Labels = Mapping[str, str]
 Matches = Callable[[Object], bool]

@@ -6,8 +6,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from sandbox.cluster.api_refusals import bad_request_error
 from sandbox.cluster.contract import ApiError
-from sandbox.cluster.refusals import bad_request_error
 
 
 def apply_merge_patch(value: Any, patch: Any) -> Any:

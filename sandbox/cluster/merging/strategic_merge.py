@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.cluster.api_refusals import bad_request_error
 from sandbox.cluster.merging.merge_keys import SchemaNode
-from sandbox.cluster.refusals import bad_request_error
 
 _ORDER, _DELETE_ITEMS = "$setElementOrder/", "$deleteFromPrimitiveList/"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sandbox.cluster.api_refusals import failed_precondition_error
 from sandbox.cluster.contract import Object
 from sandbox.cluster.crds.definitions import CLEANUP, DEFINITIONS, build_pending_status
 from sandbox.cluster.operations import DeleteOptions, Target
-from sandbox.cluster.refusals import failed_precondition_error
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _DEFAULT_GRACE = 30

@@ -10,6 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.cluster.admission.pods import generate_name_suffix
+from sandbox.cluster.api_refusals import (
+    UnknownFieldError,
+    bad_request_error,
+    conflict_error,
+    invalid_error,
+    unreadable_body_error,
+)
 from sandbox.cluster.contract import Object
 from sandbox.cluster.crds import schema as crd_schema
 from sandbox.cluster.kinds import Kind
@@ -17,13 +24,6 @@ from sandbox.cluster.merging import managed_fields, merge_keys
 from sandbox.cluster.merging.managed_fields import UPDATE, ManagedFieldsEntry
 from sandbox.cluster.merging.merge_keys import SchemaNode
 from sandbox.cluster.operations import Target, WriteOptions
-from sandbox.cluster.refusals import (
-    UnknownFieldError,
-    bad_request_error,
-    conflict_error,
-    invalid_error,
-    unreadable_body_error,
-)
 from sandbox.cluster.registry import defaults, event_versions, validation
 
 _NAME_LIMIT = 63

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.cluster.api_refusals import bad_request_error, invalid_error
 from sandbox.cluster.contract import Object
 from sandbox.cluster.crds.definitions import APPROVAL, NOT_APPROVED, PROTECTED
 from sandbox.cluster.kinds import Kind
-from sandbox.cluster.refusals import bad_request_error, invalid_error
 
 Cause = tuple[str, str, str]
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")

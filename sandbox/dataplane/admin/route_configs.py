@@ -9,7 +9,7 @@ from sandbox.dataplane.admin.proxy_view import Json, ProxyView, describe_protoco
 from sandbox.dataplane.objects.world import get_hostname
 from sandbox.dataplane.routes.clusters import PASSTHROUGH
 from sandbox.dataplane.routes.dump import dump_route
-from sandbox.dataplane.routes.model import Route, VirtualHost
+from sandbox.dataplane.routes.route_model import Route, VirtualHost
 from sandbox.dataplane.routes.virtual_hosts import (
     get_gateway_hosts,
     get_service_host,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sandbox.dataplane.apps.productpage import ProductPage
 from sandbox.dataplane.apps.services import PORT, App, Details, Ratings, Reviews
-from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.http_messages import Call, Reply
 
 
 def format_start(app: App) -> str:

@@ -18,7 +18,7 @@ from sandbox.dataplane.apps.pages import (
     render_index_page,
     render_product_page,
 )
-from sandbox.dataplane.engine.messages import Ask, Call, Reply
+from sandbox.dataplane.engine.http_messages import Ask, Call, Reply
 
 _PORT = 9080
 _PATIENCE = 3.0

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.apps.productpage import ProductPage
-from sandbox.dataplane.engine.messages import Ask, Call, Reply
+from sandbox.dataplane.engine.http_messages import Ask, Call, Reply
 
 PORT = 9080
 """Where every application of Bookinfo listens."""

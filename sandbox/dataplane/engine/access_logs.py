@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sandbox.cluster.contract import Object
-from sandbox.dataplane.engine.messages import Reply
+from sandbox.dataplane.engine.http_messages import Reply
 from sandbox.dataplane.engine.request_context import Hop, Parties
 from sandbox.dataplane.engine.telemetry_rules import list_telemetries
 from sandbox.dataplane.engine.workloads import Workload

@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.machinery.selectors import has_labels
-from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import ROOT_NAMESPACE, Objects
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sandbox.cluster.contract import Object
-from sandbox.dataplane.engine.messages import Reply
+from sandbox.dataplane.engine.http_messages import Reply
 from sandbox.dataplane.objects.world import Endpoint
 from sandbox.dataplane.routes.translate import parse_seconds
 

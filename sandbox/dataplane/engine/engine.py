@@ -14,9 +14,9 @@ from dataclasses import replace
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.engine.authorization import build_denial, build_facts, is_refused
 from sandbox.dataplane.engine.envoy import execute_decision
+from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.inbound import Apps, Arrival, PodReceiver, find_oldest_service
 from sandbox.dataplane.engine.limits import CircuitBreakers
-from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.mutual_tls import can_encrypt, find_client_mode
 from sandbox.dataplane.engine.network_policies import (
     CONNECT_SECONDS,

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from sandbox.dataplane.engine.messages import Reply
+from sandbox.dataplane.engine.http_messages import Reply
 from sandbox.dataplane.engine.request_context import Hop
 from sandbox.dataplane.objects.world import Endpoint
 from sandbox.dataplane.routes.decision import Decision, ProxyRequest
-from sandbox.dataplane.routes.model import Retries
+from sandbox.dataplane.routes.route_model import Retries
 
 _CONNECT = b"upstream connect error or disconnect/reset before headers. reset reason: "
 _BROKEN = {

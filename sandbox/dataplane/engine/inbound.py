@@ -17,7 +17,7 @@ from sandbox.dataplane.engine.access_logs import (
     is_logging,
 )
 from sandbox.dataplane.engine.authorization import build_denial, build_facts, is_refused
-from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.mutual_tls import find_server_mode, settle_connection
 from sandbox.dataplane.engine.proxy_reports import get_span_reporting, report_connection
 from sandbox.dataplane.engine.request_context import (

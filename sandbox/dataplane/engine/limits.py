@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.engine.connection_pools import OVERFLOW, ConnectionPools, Key
-from sandbox.dataplane.engine.messages import Reply
+from sandbox.dataplane.engine.http_messages import Reply
 from sandbox.dataplane.engine.request_context import Hop
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import Endpoint

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.machinery.selectors import has_labels
-from sandbox.dataplane.engine.messages import Failure
+from sandbox.dataplane.engine.http_messages import Failure
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import ROOT_NAMESPACE, Objects, Place, World
 from sandbox.dataplane.routes.clusters import ClusterName, find_cluster_policy

@@ -12,7 +12,7 @@ from sandbox.dataplane.engine.access_logs import (
     draw_client_address,
     is_logging,
 )
-from sandbox.dataplane.engine.messages import Reply
+from sandbox.dataplane.engine.http_messages import Reply
 from sandbox.dataplane.engine.request_context import (
     Hop,
     Parties,

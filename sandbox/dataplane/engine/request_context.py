@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.log_buffer import LogBook
+from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.mesh_state import MeshState
-from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.telemetry_rules import find_disabled_metrics
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import get_hostname

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sandbox.cluster.contract import Object
-from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.request_context import Hop
 from sandbox.dataplane.engine.telemetry_rules import Telemetries, list_telemetries
 from sandbox.dataplane.engine.workloads import Workload

@@ -17,7 +17,7 @@ from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.dataplane.objects.pods import Proxy, get_labels
 from sandbox.istio.istiod.services import get_traffic_type
 from sandbox.releases import NEWEST, find_release
-from sandbox.releases.model import RoutingTraits
+from sandbox.releases.release import RoutingTraits
 
 Place = tuple[str, str]
 """(namespace, name); the namespace of cluster-scoped objects is ""."""

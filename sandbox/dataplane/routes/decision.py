@@ -19,7 +19,7 @@ from sandbox.dataplane.routes.clusters import (
     list_endpoints,
     parse_cluster_name,
 )
-from sandbox.dataplane.routes.model import (
+from sandbox.dataplane.routes.route_model import (
     Fault,
     HeaderChanges,
     ProxyRequest,

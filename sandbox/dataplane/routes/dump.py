@@ -9,7 +9,7 @@ from sandbox.cluster.contract import Object
 from sandbox.dataplane.objects.pods import Proxy
 from sandbox.dataplane.objects.world import World
 from sandbox.dataplane.routes.clusters import list_clusters
-from sandbox.dataplane.routes.model import Fault, Match, Route, TextMatch, VirtualHost
+from sandbox.dataplane.routes.route_model import Fault, Match, Route, TextMatch, VirtualHost
 from sandbox.dataplane.routes.virtual_hosts import (
     get_gateway_hosts,
     get_service_host,

@@ -14,7 +14,7 @@ from sandbox.dataplane.objects.pods import Proxy
 from sandbox.dataplane.objects.world import World
 from sandbox.dataplane.routes.clusters import build_destination, qualify_host
 from sandbox.dataplane.routes.httproutes import UNKNOWN
-from sandbox.dataplane.routes.model import (
+from sandbox.dataplane.routes.route_model import (
     Fault,
     HeaderChanges,
     Match,
@@ -27,7 +27,7 @@ from sandbox.dataplane.routes.model import (
     Target,
     TextMatch,
 )
-from sandbox.dataplane.routes.rules import MESH, Rule
+from sandbox.dataplane.routes.route_rules import MESH, Rule
 from sandbox.istio.validation.parts import GRPC_STATUSES
 
 RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"

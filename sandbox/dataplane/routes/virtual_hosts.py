@@ -16,8 +16,8 @@ from sandbox.dataplane.routes.clusters import (
     qualify_host,
     sort_by_age,
 )
-from sandbox.dataplane.routes.model import Match, Route, Target, VirtualHost
-from sandbox.dataplane.routes.rules import MESH, Rule, list_listener_rules, list_rules
+from sandbox.dataplane.routes.route_model import Match, Route, Target, VirtualHost
+from sandbox.dataplane.routes.route_rules import MESH, Rule, list_listener_rules, list_rules
 from sandbox.dataplane.routes.translate import ProxyListener, build_default_route, translate_rule
 from sandbox.dataplane.routes.visibility import get_outbound_mode, is_visible, knows_host
 

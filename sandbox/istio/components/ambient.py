@@ -16,7 +16,7 @@ from sandbox.istio.components.common import (
     parse_environment,
     parse_volumes,
 )
-from sandbox.istio.render.values import to_yaml
+from sandbox.istio.render.chart_values import to_yaml
 
 _EVERYWHERE = (("NoSchedule", ""), ("", "CriticalAddonsOnly"), ("NoExecute", ""))
 _ENROLLED = [

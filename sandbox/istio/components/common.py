@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sandbox.releases.model import IstioRelease
+from sandbox.releases.release import IstioRelease
 
 Manifest = dict[str, Any]
 """A Kubernetes object as it is applied."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.istio.components.common import InstallSettings
-from sandbox.istio.render.values import merge_values
+from sandbox.istio.render.chart_values import merge_values
 
 _REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 _PROXY: dict[str, Any] = {

@@ -22,7 +22,7 @@ from sandbox.istio.components.common import (
     parse_volumes,
 )
 from sandbox.istio.components.injector_values import build_injector_values
-from sandbox.istio.render.values import merge_values, to_yaml
+from sandbox.istio.render.chart_values import merge_values, to_yaml
 
 _PORTS = ("grpc-xds:15010", "https-dns:15012", "https-webhook:443:15017", "http-monitoring:15014")
 _CONTAINER_PORTS = (

@@ -11,7 +11,7 @@ import yaml
 
 from sandbox.istio.ctl.findings import FILE
 from sandbox.istio.ctl.kube import Object
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 
 EXTENSIONS = (".json", ".yaml", ".yml")
 _CLUSTER_SCOPED = ("Namespace", "GatewayClass", "Node", "CustomResourceDefinition")

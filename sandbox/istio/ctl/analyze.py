@@ -9,7 +9,7 @@ from sandbox.istio.ctl.analyze_flags import LEVELS, NOT_PLAYED
 from sandbox.istio.ctl.analyzers import AnalysisContext, run_analyzers
 from sandbox.istio.ctl.findings import AnalysisFinding, format_findings, sort_findings
 from sandbox.istio.ctl.invocation import IstioctlInvocation
-from sandbox.istio.errors import FINDINGS, CtlError
+from sandbox.istio.istioctl_errors import FINDINGS, CtlError
 
 _ALWAYS_RECURSIVE = (
     "The recursive flag has been removed and is hardcoded to true without explicitly specifying it."

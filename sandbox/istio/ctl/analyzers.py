@@ -18,7 +18,7 @@ from sandbox.istio.ctl.analysis_files import ObjectSource
 from sandbox.istio.ctl.findings import AnalysisFinding, format_origin, resolve_host
 from sandbox.istio.ctl.kube import Object
 from sandbox.istio.ctl.rule_analyzers import run_rule_analyzers
-from sandbox.releases.model import IstioRelease
+from sandbox.releases.release import IstioRelease
 
 _NETWORKING = "networking.istio.io/v1"
 _SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")

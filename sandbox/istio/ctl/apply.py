@@ -11,9 +11,9 @@ from sandbox.istio.ctl.console import ProgressLog
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import ApiFailure
 from sandbox.istio.ctl.wait import Readiness
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 from sandbox.istio.render.render import COMPONENTS
-from sandbox.releases.model import IstioRelease
+from sandbox.releases.release import IstioRelease
 
 MANAGER = "istio-operator"
 """The field manager of everything an installation applies."""

@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.istio.ctl.dashboard import ADDONS
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import ApiFailure, KubeClient
-from sandbox.istio.errors import FAILED, CtlError
+from sandbox.istio.istioctl_errors import FAILED, CtlError
 
 _NOT_PASSED_ON = ("connection", "content-length", "transfer-encoding", "host", "accept-encoding")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sandbox.istio.ctl.analyze_flags import LEVELS
 from sandbox.istio.ctl.kube import Object
-from sandbox.istio.render.values import to_yaml
+from sandbox.istio.render.chart_values import to_yaml
 
 FILE = "(file)"
 """The key of an object under which its place in a file stands, `FILE:LINE`."""

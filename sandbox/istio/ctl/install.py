@@ -14,10 +14,10 @@ from sandbox.istio.ctl.console import ProgressLog, draw_ship, get_component_name
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import ApiFailure
 from sandbox.istio.ctl.prune import delete_stale_objects
-from sandbox.istio.errors import Cancelled, CtlError, SettingsError
+from sandbox.istio.istioctl_errors import Cancelled, CtlError, SettingsError
 from sandbox.istio.profiles import NAMES
+from sandbox.istio.render.chart_values import to_yaml
 from sandbox.istio.render.render import COMPONENTS, merge_settings, render_components
-from sandbox.istio.render.values import to_yaml
 
 _SUPPORT = "https://istio.io/latest/docs/releases/supported-releases/"
 _AMBIENT = "The ambient profile has been installed successfully, enjoy Istio without sidecars!"

@@ -11,7 +11,7 @@ from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.flags import ParsedCommandLine
 from sandbox.istio.ctl.kube import ApiFailure, KubeClient
 from sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
-from sandbox.releases.model import IstioRelease
+from sandbox.releases.release import IstioRelease
 
 
 @dataclass

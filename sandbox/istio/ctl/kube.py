@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from sandbox.istio.ctl.kubeconfig import ClusterAccess
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 
 Object = dict[str, Any]
 _RETRIES = 10

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 from sandbox.yaml_text import read_yaml
 
 _SECRETS = Path("/var/run/secrets/kubernetes.io/serviceaccount")

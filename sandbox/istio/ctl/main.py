@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sandbox.istio.ctl.commands import build_command_tree
+from sandbox.istio.ctl.command_tree import build_command_tree
 from sandbox.istio.ctl.flags import format_usage, parse_command_line
 from sandbox.istio.ctl.invocation import IstioctlInvocation, StandardStreams
-from sandbox.istio.errors import FAILED, Cancelled, CtlError
+from sandbox.istio.istioctl_errors import FAILED, Cancelled, CtlError
 from sandbox.releases import find_release
 
 _ENDED_BY_PIPE = 141

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sandbox.istio.ctl.flags import CobraCommand
 from sandbox.istio.ctl.invocation import IstioctlInvocation
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 
 _ROUTES = "`istioctl proxy-config routes POD` and `istioctl analyze` show what is behind it"
 _ONE_CLUSTER = "there is one cluster here"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.findings import AnalysisFinding, format_findings
 from sandbox.istio.ctl.invocation import IstioctlInvocation
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 
 _SYSTEM = (
     ("rbac.authorization.k8s.io", "roles"),

@@ -23,8 +23,8 @@ from sandbox.istio.ctl.flags import CobraCommand, Flag
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.proxy_dump import Json, fetch_cluster_statuses, fetch_config_dump
 from sandbox.istio.ctl.tables import format_table
-from sandbox.istio.errors import CtlError
-from sandbox.istio.render.values import to_yaml
+from sandbox.istio.istioctl_errors import CtlError
+from sandbox.istio.render.chart_values import to_yaml
 
 _SHORT = "short"
 _COMMON = (

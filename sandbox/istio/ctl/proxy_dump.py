@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import ApiFailure, Object
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 
 Json = dict[str, Any]
 ADMIN_PORT = 15000

@@ -11,7 +11,7 @@ from sandbox.istio.ctl.flags import CobraCommand, Flag
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import Object
 from sandbox.istio.ctl.tables import format_age, format_table
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 from sandbox.releases import parse_image_version
 
 _SHORT_TYPES = ("CDS", "LDS", "EDS", "RDS")

@@ -8,7 +8,7 @@ from sandbox.istio.ctl.console import ProgressLog
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import Object
 from sandbox.istio.ctl.prune import delete_object, list_installed_objects, list_revision_objects
-from sandbox.istio.errors import Cancelled, CtlError
+from sandbox.istio.istioctl_errors import Cancelled, CtlError
 
 _ALL = "All Istio resources will be pruned from the cluster\n"
 _NONE = "No resources will be pruned from the cluster. Please double check the input configs\n"

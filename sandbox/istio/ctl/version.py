@@ -9,8 +9,8 @@ from typing import Any
 from sandbox.istio.components.common import COMPONENT, get_nested
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.prune import KINDS
-from sandbox.istio.errors import CtlError
-from sandbox.istio.render.values import to_yaml
+from sandbox.istio.istioctl_errors import CtlError
+from sandbox.istio.render.chart_values import to_yaml
 
 _ABSENT = 'Istio is not present in the cluster: no running Istio pods in namespace "{}"'
 _GO = "go1.26.8"

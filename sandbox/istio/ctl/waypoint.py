@@ -7,8 +7,8 @@ from typing import Any
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import ApiFailure, Object
-from sandbox.istio.errors import CtlError
-from sandbox.istio.render.values import to_yaml
+from sandbox.istio.istioctl_errors import CtlError
+from sandbox.istio.render.chart_values import to_yaml
 
 _API = "gateway.networking.k8s.io/v1"
 _CLASS = "istio-waypoint"

@@ -15,9 +15,9 @@ from sandbox.istio.ctl.kube import Object
 from sandbox.istio.ctl.proxy_dump import resolve_pod
 from sandbox.istio.ctl.tables import format_table
 from sandbox.istio.ctl.ztunnel_state import Json, ZtunnelState, read_ztunnel_state
-from sandbox.istio.errors import CtlError
-from sandbox.istio.render.values import to_yaml
-from sandbox.releases.model import IstioRelease
+from sandbox.istio.istioctl_errors import CtlError
+from sandbox.istio.render.chart_values import to_yaml
+from sandbox.releases.release import IstioRelease
 
 _COMMON = (
     Flag("output", "o", default="short", help="Output format: one of json|yaml|short"),

@@ -17,7 +17,7 @@ from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import Object
 from sandbox.istio.istiod.injection import get_workload_name
-from sandbox.releases.model import IstioRelease
+from sandbox.releases.release import IstioRelease
 
 Json = dict[str, Any]
 _USE, _FOR = "istio.io/use-waypoint", "istio.io/waypoint-for"

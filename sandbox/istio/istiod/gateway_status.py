@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.cluster.contract import Object
 from sandbox.istio.istiod.conditions import build_condition, merge_conditions
-from sandbox.releases.model import IstiodTraits
+from sandbox.releases.release import IstiodTraits
 
 _PROTOCOLS = frozenset({"HTTP", "HTTPS", "TLS", "TCP"})
 _ROUTE_KINDS = {

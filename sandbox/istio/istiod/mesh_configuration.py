@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.cluster.contract import Object
 from sandbox.releases import find_release, parse_image_version
-from sandbox.releases.model import IstiodTraits
+from sandbox.releases.release import IstiodTraits
 from sandbox.yaml_text import read_yaml
 
 _PROXY_CONFIG_ORDER = ("tracing", "proxyMetadata", "image")

@@ -21,7 +21,7 @@ from sandbox.istio.istiod.mesh_configuration import (
     read_identity,
     read_mesh_configuration,
 )
-from sandbox.istio.istiod.namespaces import (
+from sandbox.istio.istiod.root_certificates import (
     build_config_maps,
     ensure_root_certificate,
     needs_config_maps,

@@ -14,11 +14,11 @@ from sandbox.istio.components.base import render_base
 from sandbox.istio.components.common import InstallSettings, Manifest, get_nested
 from sandbox.istio.components.gateways import render_egress_gateways, render_ingress_gateways
 from sandbox.istio.components.pilot import render_pilot
-from sandbox.istio.errors import SettingsError
+from sandbox.istio.istioctl_errors import SettingsError
 from sandbox.istio.profiles import build_chart_values, build_profile_spec
+from sandbox.istio.render.chart_values import merge_values, set_path
 from sandbox.istio.render.schema import COMPONENT_FIELDS, SPEC_FIELDS, find_unknown_field
-from sandbox.istio.render.values import merge_values, set_path
-from sandbox.releases.model import IstioRelease
+from sandbox.releases.release import IstioRelease
 
 _RENDERERS = {
     "Base": render_base,

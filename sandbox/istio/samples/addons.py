@@ -21,7 +21,7 @@ from sandbox.istio.samples.parts import (
     build_service_port,
     build_volume,
 )
-from sandbox.releases.model import SampleTraits
+from sandbox.releases.release import SampleTraits
 
 _NOT_INJECTED = {"sidecar.istio.io/inject": "false"}
 _APP = "app.kubernetes.io/"

@@ -10,7 +10,7 @@ from sandbox.istio.samples.parts import (
     build_service_account,
     build_service_port,
 )
-from sandbox.releases.model import SampleTraits
+from sandbox.releases.release import SampleTraits
 
 _PORT = 9080
 _APPS = {

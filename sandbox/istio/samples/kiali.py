@@ -19,7 +19,7 @@ from sandbox.istio.samples.parts import (
     build_service_port,
     build_volume,
 )
-from sandbox.releases.model import SampleTraits
+from sandbox.releases.release import SampleTraits
 
 _HEALTH = "/kiali/healthz"
 

@@ -4,7 +4,7 @@ api/`)."""
 from __future__ import annotations
 
 from sandbox.istio.samples.parts import Object, build_metadata
-from sandbox.releases.model import SampleTraits
+from sandbox.releases.release import SampleTraits
 
 _PORT = 9080
 _ISTIO = "networking.istio.io/v1"

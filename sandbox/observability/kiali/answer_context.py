@@ -12,7 +12,7 @@ from sandbox.observability.kiali.health import RequestRates
 from sandbox.observability.kiali.objects import ConfigKind, MeshObjects, Workload
 from sandbox.observability.kiali.rates import QueryEngine
 from sandbox.observability.kiali.settings import KialiSettings
-from sandbox.releases.model import KialiTraits
+from sandbox.releases.release import KialiTraits
 
 CLUSTER = "Kubernetes"
 """The name that Kiali gives the cluster it runs in."""

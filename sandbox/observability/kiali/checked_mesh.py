@@ -13,7 +13,7 @@ from sandbox.observability.kiali.objects import (
     VIRTUAL_SERVICE,
     MeshObjects,
 )
-from sandbox.releases.model import KialiTraits
+from sandbox.releases.release import KialiTraits
 
 DOMAIN = "svc.cluster.local"
 

@@ -25,7 +25,7 @@ from sandbox.observability.kiali.objects import (
 )
 from sandbox.observability.kiali.rates import HealthDirection, query_request_rates
 from sandbox.observability.kiali.workload_checks import check_service_ports, check_workload
-from sandbox.releases.model import KialiTraits
+from sandbox.releases.release import KialiTraits
 
 SIDES = ("app", "service", "workload")
 _LABELS = {"app": "canonical_service", "workload": "workload"}

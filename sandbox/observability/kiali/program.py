@@ -10,9 +10,9 @@ from sandbox.observability.answers import (
     build_text_response,
 )
 from sandbox.observability.kiali import status
-from sandbox.observability.kiali.answers import KialiApi
+from sandbox.observability.kiali.kiali_answers import KialiApi
+from sandbox.observability.kiali.kiali_state import KialiState
 from sandbox.observability.kiali.settings import parse_settings
-from sandbox.observability.kiali.state import KialiState
 from sandbox.observability.process_registry import ProcessRegistry
 from sandbox.releases import parse_image_version
 from sandbox.tasks import Tasks

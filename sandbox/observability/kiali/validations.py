@@ -23,7 +23,7 @@ from sandbox.observability.kiali.objects import (
     MeshObjects,
 )
 from sandbox.observability.kiali.rule_checks import check_destination_rule, check_virtual_service
-from sandbox.releases.model import KialiTraits
+from sandbox.releases.release import KialiTraits
 
 _CHECKERS: dict[ConfigKind, Callable[[CheckedMesh, Object], Iterator[Check]]] = {
     VIRTUAL_SERVICE: check_virtual_service,

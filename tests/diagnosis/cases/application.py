@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import Activity
+from bot.diagnosis.mesh_state import Activity
 from bot.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, NAMESPACE, POD, SERVICE
 from bot.knowledge.objects.workloads import get_name
 from tests.diagnosis.cases.registry import Cases

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import Activity, Numbers
+from bot.diagnosis.mesh_state import Activity, Numbers
 from bot.kinds import DEPLOYMENT, DESTINATION_RULE
 from bot.ports import TrafficReport
 from tests.diagnosis.cases.registry import Cases

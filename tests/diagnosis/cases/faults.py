@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import Activity, Numbers
+from bot.diagnosis.mesh_state import Activity, Numbers
 from bot.kinds import VIRTUAL_SERVICE
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cases.rules import ABORT, add_rules, define_subsets, fault, lead, route

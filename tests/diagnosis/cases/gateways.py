@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import Activity
+from bot.diagnosis.mesh_state import Activity
 from bot.kinds import (
     CRD,
     DEPLOYMENT,

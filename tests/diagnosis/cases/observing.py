@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bot.diagnosis.state import Numbers, PageProbe
+from bot.diagnosis.mesh_state import Numbers, PageProbe
 from bot.kinds import DEPLOYMENT, SERVICE, TELEMETRY
 from bot.text import Text
 from tests.diagnosis.cases.registry import Cases

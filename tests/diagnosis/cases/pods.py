@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import PageProbe
+from bot.diagnosis.mesh_state import PageProbe
 from bot.text import Text
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster, Mode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import Activity
+from bot.diagnosis.mesh_state import Activity
 from bot.kinds import DEPLOYMENT
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster, Mode, leave_mesh

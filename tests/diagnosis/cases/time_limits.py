@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import Numbers
+from bot.diagnosis.mesh_state import Numbers
 from bot.kinds import VIRTUAL_SERVICE
 from tests.diagnosis.cases.breakers import lose
 from tests.diagnosis.cases.registry import Cases

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.kinds import Object
-from bot.knowledge.lessons.callers import Admission, build_policies, read_callers
+from bot.knowledge.lessons.caller_words import Admission, build_policies, read_callers
 from bot.knowledge.routing.manifests import DataPath
 from bot.knowledge.snapshot import Snapshot
 from tests.knowledge.test_rules import WAYPOINT, pod, snapshot

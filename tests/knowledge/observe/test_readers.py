@@ -10,7 +10,7 @@ import pytest
 
 from bot.errors import ClusterError, NotFound, Rejected, Unavailable
 from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE, Kind
-from bot.knowledge.graph import report
+from bot.knowledge.graph import graph_report
 from bot.knowledge.observe import jaeger, kiali, kiali_graph, prometheus
 from bot.knowledge.observe.graph import Call, Graph
 from bot.knowledge.snapshot import Snapshot
@@ -180,8 +180,8 @@ async def test_prometheus_stands_in_for_kiali(tmp_path: Path) -> None:
         "prometheus:9090/api/v1/query": said,
     }
     async with asking(answers, tmp_path) as context:
-        graph, notes = await report.read_graph_with_fallback(context, now, 60)
-        assert await report.list_kiali_findings(context, graph) == ()
+        graph, notes = await graph_report.read_graph_with_fallback(context, now, 60)
+        assert await graph_report.list_kiali_findings(context, graph) == ()
     assert graph.source == "Prometheus"
     assert {(call.source, call.target) for call in graph.calls} == {("a", "b")}
     assert "Kiali gives no graph (kiali answered 503)" in str(notes[0])
@@ -197,7 +197,7 @@ async def test_what_kiali_finds_is_told_once(tmp_path: Path) -> None:
     }
     answers = {"kiali:20001/kiali/api/namespaces/bookinfo/istio": {"validations": validations}}
     async with asking(answers, tmp_path) as context:
-        said = await report.list_kiali_findings(context, Graph(()))
+        said = await graph_report.list_kiali_findings(context, Graph(()))
     assert [str(text) for text in said] == [
         "Kiali finds KIA1107 on virtualservice reviews: Subset not found (warning).",
         "Kiali finds KIA1313 on workload a, workload b, workload c: Not covered (warning).",
@@ -214,6 +214,9 @@ def test_calls_are_doubled_by_a_waypoint_alone() -> None:
     space = {"metadata": {"labels": {"istio.io/use-waypoint": "waypoint"}}}
     bare = Snapshot({}, {}, space, (), {}, {}, {}, {}, {})
     routed = Snapshot({}, {}, space, (), {"waypoint": waypoint}, {}, {}, {}, {})
-    (doubled,), (changed,) = report.explain_graph(twice, routed), report.explain_graph(twice, bare)
+    (doubled,), (changed,) = (
+        graph_report.explain_graph(twice, routed),
+        graph_report.explain_graph(twice, bare),
+    )
     assert "draws calls twice" in str(doubled)
     assert "looks back 60 s" in str(changed)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.knowledge.graph import report, trace_tree
+from bot.knowledge.graph import graph_report, trace_tree
 from bot.knowledge.observe.jaeger import Trace, parse_trace
 from bot.language import ENGLISH
 from bot.text import Text
@@ -87,7 +87,7 @@ def test_one_trace_is_shown_whole() -> None:
     """The newest that is more than one span; of the others the slowest span is told."""
     single = trace(span("a", "", "waypoint", 0, 5))
     found = [single, WHOLE, replace(WHOLE, id="another")]
-    lines = list(map(str, report.describe_traces(found, "bookinfo")))
+    lines = list(map(str, graph_report.describe_traces(found, "bookinfo")))
     assert lines[0].endswith("1 span, 5 ms: waypoint")
     assert lines[1].endswith(
         "5 spans (1 with an error), 100 ms; slowest by itself: reviews, 78.0 ms"

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from sandbox.consoles.cluster_web import ClusterWeb
-from sandbox.consoles.server import ConsoleServer
+from sandbox.consoles.console_server import ConsoleServer
 from sandbox.istio.ctl.kubeconfig import ClusterAccess
 from tests.sandbox.consoles.conftest import Programs
 

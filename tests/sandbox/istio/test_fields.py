@@ -11,7 +11,7 @@ from sandbox.cluster.crds.schema import apply_schema_defaults, prune_unknown_fie
 from sandbox.istio.fields import load_schemas
 from sandbox.istio.fields.notation import build_schema
 from sandbox.releases import RELEASES
-from sandbox.releases.model import IstioRelease
+from sandbox.releases.release import IstioRelease
 from scripts.fields import describe_fields
 
 NAME = {"type": "string", "minLength": 1, "maxLength": 63, "pattern": "^[a-z /]+$"}

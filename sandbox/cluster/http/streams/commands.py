@@ -13,10 +13,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from sandbox.cluster.api_refusals import bad_request_error, build_error_status, internal_error
 from sandbox.cluster.contract import ApiError, CommandStreams, Object
 from sandbox.cluster.http.streams.spdy import SpdyStream
 from sandbox.cluster.http.streams.upgrades import is_websocket, list_asked_protocols, serve_spdy
-from sandbox.cluster.refusals import bad_request_error, build_error_status, internal_error
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")

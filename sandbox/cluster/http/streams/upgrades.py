@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import WSMsgType, web
 
+from sandbox.cluster.api_refusals import bad_request_error
 from sandbox.cluster.http.streams.spdy import SpdyConnection, SpdyStream
-from sandbox.cluster.refusals import bad_request_error
 
 SPDY = "SPDY/3.1"
 TUNNEL = "SPDY/3.1+portforward.k8s.io"

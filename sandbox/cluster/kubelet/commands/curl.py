@@ -14,7 +14,7 @@ from typing import NoReturn
 from urllib.parse import urljoin, urlsplit
 
 from sandbox.cluster.contract import Request, Response, SendFailure
-from sandbox.cluster.kubelet.commands.context import CommandContext
+from sandbox.cluster.kubelet.commands.shell_context import CommandContext
 
 _LONGEST = 300.0
 """Seconds that curl waits for an answer here, where a real one would wait for ever."""

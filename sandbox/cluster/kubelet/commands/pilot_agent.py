@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sandbox.cluster.contract import Request, SendFailure
-from sandbox.cluster.kubelet.commands.context import CommandContext
+from sandbox.cluster.kubelet.commands.shell_context import CommandContext
 
 _ADMIN_PORT, _PATIENCE_SECONDS = 15000, 60.0
 

@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import Sequence
 
-from sandbox.cluster.kubelet.commands.context import CommandContext, Write
 from sandbox.cluster.kubelet.commands.language import (
     CommandList,
     Loop,
@@ -17,7 +16,8 @@ from sandbox.cluster.kubelet.commands.language import (
     find_substitution_end,
     read_line,
 )
-from sandbox.cluster.kubelet.commands.programs import PROGRAMS
+from sandbox.cluster.kubelet.commands.shell_context import CommandContext, Write
+from sandbox.cluster.kubelet.commands.shell_programs import PROGRAMS
 
 NOT_FOUND = 127
 _VARIABLE = re.compile(r"\$(?:\{(\w+|\?)(?::-([^}]*))?\}|(\w+|\?))")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sandbox.cluster.contract import CommandStreams
-from sandbox.cluster.kubelet.commands.context import CommandContext
 from sandbox.cluster.kubelet.commands.shell import ShellSession
+from sandbox.cluster.kubelet.commands.shell_context import CommandContext
 
 _PROMPT = b"$ "
 _INTERRUPT, _END, _ERASE = b"\x03", b"\x04", (b"\x7f", b"\x08")

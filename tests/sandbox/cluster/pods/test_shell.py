@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox.cluster.contract import Request, Response, SendFailure
-from sandbox.cluster.kubelet.commands.context import CommandContext
 from sandbox.cluster.kubelet.commands.shell import run_program, run_text
+from sandbox.cluster.kubelet.commands.shell_context import CommandContext
 
 POD = {"metadata": {"name": "web-1", "namespace": "demo"}, "status": {"podIP": "10.244.0.5"}}
 

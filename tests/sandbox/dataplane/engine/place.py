@@ -14,8 +14,8 @@ from sandbox.cluster.contract import Object
 from sandbox.cluster.log_buffer import LogBook
 from sandbox.dataplane.apps.services import App, create_app
 from sandbox.dataplane.engine.engine import MeshEngine
+from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.mesh_state import MeshState
-from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.request_context import Hop, RequestContext
 from sandbox.dataplane.engine.workloads import build_scrape_labels
 from sandbox.dataplane.telemetry import Telemetry

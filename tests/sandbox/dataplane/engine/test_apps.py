@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sandbox.dataplane.apps.productpage import select_forwarded_headers
-from sandbox.dataplane.engine.messages import Call
+from sandbox.dataplane.engine.http_messages import Call
 from tests.sandbox.dataplane.engine.place import Place, Seen, rules
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

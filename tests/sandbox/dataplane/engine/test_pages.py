@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox.cluster.contract import Object
-from sandbox.dataplane.engine.messages import Call
+from sandbox.dataplane.engine.http_messages import Call
 from sandbox.dataplane.engine.request_context import Hop
 from sandbox.dataplane.objects.world import Endpoint
 from tests.sandbox.dataplane.engine.place import Place, rules, versions

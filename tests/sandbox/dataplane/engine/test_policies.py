@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.engine.connection_pools import ConnectionPools
-from sandbox.dataplane.engine.messages import Reply
+from sandbox.dataplane.engine.http_messages import Reply
 from sandbox.dataplane.objects.world import Endpoint
 from tests.sandbox.dataplane.engine.place import Place
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.istio.ctl.commands import build_command_tree
+from sandbox.istio.ctl.command_tree import build_command_tree
 from sandbox.istio.ctl.flags import ParsedCommandLine, parse_command_line
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 from sandbox.releases import RELEASES
 from tests.sandbox.istio.ctl.conftest import typed
 

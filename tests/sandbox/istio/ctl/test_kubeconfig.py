@@ -9,7 +9,7 @@ import yaml
 
 from sandbox.istio.ctl.kube import build_object_path
 from sandbox.istio.ctl.kubeconfig import load_cluster_access
-from sandbox.istio.errors import CtlError
+from sandbox.istio.istioctl_errors import CtlError
 
 
 def config(server: str, token: str = "", context: str = "one") -> str:

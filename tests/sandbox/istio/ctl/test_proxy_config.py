@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.cluster.contract import Request
-from sandbox.dataplane.admin.answers import answer_admin_request
+from sandbox.dataplane.admin.admin_answers import answer_admin_request
 from sandbox.dataplane.admin.proxy_view import ProxyView
 from sandbox.dataplane.engine.mesh_state import MeshState
 from sandbox.dataplane.engine.workloads import Workload

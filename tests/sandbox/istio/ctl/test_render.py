@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.istio.components.common import get_nested
-from sandbox.istio.errors import SettingsError
+from sandbox.istio.istioctl_errors import SettingsError
 from sandbox.istio.profiles import NAMES
 from sandbox.istio.render.render import merge_settings, render_components
 from sandbox.releases import RELEASES

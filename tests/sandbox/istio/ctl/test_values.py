@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.istio.errors import SettingsError
-from sandbox.istio.render.values import merge_values, set_path, to_yaml
+from sandbox.istio.istioctl_errors import SettingsError
+from sandbox.istio.render.chart_values import merge_values, set_path, to_yaml
 
 
 @pytest.mark.parametrize(
