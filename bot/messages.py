@@ -145,7 +145,8 @@ class ButtonPress:
 
     `thread` is the `ts` of the message whose thread that message is in. In App Home and in a modal
     there is no message; `view` is the modal's id, and `channel` the one that the modal was opened
-    for, if any. `key` is the trigger too, `stranger` as in a command.
+    for, if any. `away`: it is answered in a modal, because it was pressed there or in App Home, or
+    asks for one. `key` is the trigger too, `stranger` as in a command.
     """
 
     user: str

@@ -75,12 +75,11 @@ class Link:
 class Verdict:
     """Result of a step: what is true now, what was observed, and what to type next.
 
-    `because` is the cause when it is not done, in one sentence that says who has to
-    act. `evidence` holds observed facts. `next` holds whole commands, the likeliest
-    first; `lines`, command lines for a person's own terminal. `picture` shows what the
-    evidence says; `later` does once metrics have come, long after the verdict is shown; `document`
-    goes into the thread of a run as files. `forwards` tells that port-forwards among the lines are
-    what was asked for; elsewhere the links say only where they stand.
+    `because` is the cause when it is not done, in one sentence that says who has to act. `evidence`
+    holds observed facts; `brief` is what an answer shows of them first. `next` holds whole
+    commands, the likeliest first; `lines`, command lines for a person's own terminal. `picture`
+    shows what the evidence says; `later` does once metrics have come; `document` goes into the
+    thread of a run. `forwards`: port-forwards among the lines are what was asked for.
     """
 
     state: State
@@ -95,6 +94,7 @@ class Verdict:
     later: LateComparison | None = None
     forwards: bool = False
     document: Document | None = None
+    brief: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)

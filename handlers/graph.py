@@ -64,7 +64,8 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
     return Verdict(
         State.DONE,
         summarize_graph(graph, namespace, is_late=age is not None and age < SCRAPE),
-        evidence=describe_graph(graph),
+        evidence=(told := describe_graph(graph)),
+        brief=told,
         links=links,
         next=suggest_commands(context, "traces", "traffic start"),
         lines=lines,

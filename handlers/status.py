@@ -5,7 +5,12 @@ from __future__ import annotations
 from bot.diagnosis.board import read_board
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
-from bot.knowledge.workshop.progress import describe_reached, describe_row, list_waiting_steps
+from bot.knowledge.workshop.progress import (
+    describe_reached,
+    describe_row,
+    list_waiting_steps,
+    summarize_rows,
+)
 from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
 from bot.text import Text, join
 
@@ -15,7 +20,6 @@ async def run(context: Context, options: Shared) -> Verdict:
     board = await read_board(context)
     rows = board.rows
     done = sum(row.done for row in rows)
-    lines = tuple(map(describe_row, rows))
     kiali = await find_web_address(context, KIALI)
     links = (
         (Link(Text("Kiali"), build_console(kiali).graph_url(context.workshop.app_namespace)),)
@@ -31,7 +35,8 @@ async def run(context: Context, options: Shared) -> Verdict:
     return Verdict(
         State.DONE,
         join("sentences", summary, describe_reached(rows)),
-        evidence=lines,
+        evidence=tuple(map(describe_row, rows)),
+        brief=summarize_rows(rows),
         links=links,
         notes=context.mesh.notes,
         next=suggest_commands(context, *list_waiting_steps(rows))[:2],

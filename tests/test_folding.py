@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from bot.text import Text, verbatim
 from bot.view import folding, result_messages
 from bot.view.folding import DETAILS, MOST_SHOWN
 from bot.view.result_messages import Heading, RunProgress
-from tests.scenarios.screens import modal, read, says
+from tests.scenarios.screens import modal, read, says, until
 from tests.scenarios.stage import furnished
 
 HEADING = Heading("run1", Text("Route a user"), "U0HOST", 3.0, "/mesh route jason")
@@ -41,6 +43,13 @@ def make_verdict(lines: int, notes: int = 0, links: int = 0, because: str = "") 
 def show(verdict: Verdict, language: str = "en") -> Message:
     """Its message in the channel."""
     return result_messages.render_verdict(Localizer(language), HEADING, verdict, command="/mesh")
+
+
+def answer(verdict: Verdict, again: str | None) -> Message:
+    """The answer to one person that may be asked for `again`."""
+    return result_messages.render_answer(
+        Localizer(), Text("Status"), verdict, command="/mesh", again=again
+    )
 
 
 def list_lines(message: Message) -> list[str]:
@@ -71,6 +80,31 @@ def test_nothing_is_lost(lines: int, notes: int, links: int, because: str, langu
     assert check_message(shown.to_payload()) == []
     title = {"type": "plain_text", "text": "Details"}
     assert check_view({"type": "modal", "title": title, "blocks": [*shown.details]}) == []
+
+
+@pytest.mark.parametrize(("lines", "asks_again"), [(3, False), (5, False), (6, True), (40, True)])
+def test_an_answer_of_ones_own_is_as_short(lines: int, asks_again: bool) -> None:
+    """Its first lines, and a button that asks again for all of them; shared, they are kept with it."""
+    brief = tuple(verbatim(f"short {n}") for n in range(2))
+    verdict = replace(make_verdict(lines), brief=brief)
+    mine = answer(verdict, "status")
+    assert ('"mesh:whole"' in json.dumps(mine.blocks), mine.details) == (asks_again, ())
+    assert len(list_lines(mine)) <= MOST_SHOWN
+    assert ("short 1" in str(mine.blocks), "line 2 is seen" in str(mine.blocks)) == (
+        asks_again,
+        not asks_again,
+    )
+    shared = answer(verdict, "")
+    assert ("line 2 is seen" in str(shared.details), DETAILS in str(shared.blocks)) == (
+        asks_again,
+        asks_again,
+    )
+    assert len(list_lines(answer(verdict, None))) == lines + 1
+
+
+def test_a_list_that_was_asked_for_is_not_cut() -> None:
+    """Without a brief form all of it stands there."""
+    assert len(list_lines(answer(make_verdict(40), "help rules"))) == 41
 
 
 def test_a_short_result_has_no_details() -> None:
@@ -132,3 +166,16 @@ async def test_anybody_opens_the_details_also_after_a_restart(tmp_path: Path) ->
             await stage.workspace.actions.click_element("alice", said, "Details")
             await says(stage, "are not kept any more", user="alice")
             assert stage.workspace.list_modals("alice") == []
+
+
+async def test_the_details_of_an_answer_of_ones_own(tmp_path: Path) -> None:
+    """Slack keeps no such message: they are asked for again, in a modal, by whoever saw it."""
+    async with furnished(tmp_path) as stage, run_bot(stage.settings()):
+        said = await stage.type("@alice: /mesh status")
+        assert "install — " not in str(said.blocks)
+        assert "▫️ not yet: install · addons" in str(said.blocks)
+        await stage.workspace.actions.click_element("alice", said, "Details")
+        await until(
+            lambda: "install — " in "".join(map(read, stage.workspace.list_modals("alice")))
+        )
+        assert stage.workspace.list_modals("host") == []

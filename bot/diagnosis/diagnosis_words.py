@@ -60,6 +60,7 @@ def build_verdict(
         State.DONE,
         summarize(context, diagnosis),
         evidence=tuple(lines),
+        brief=tuple(lines),
         next=choose_commands(context, fixes, place=place),
     )
 

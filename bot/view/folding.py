@@ -26,6 +26,9 @@ from bot.view.blocks import (
 
 DETAILS = "mesh:details"
 """action_id of the button that opens a message's details for whoever presses it."""
+WHOLE = "mesh:whole"
+"""action_id of the button that asks again, for whoever presses it, and shows all of the answer in a
+modal: Slack keeps no message that only one person sees, so nothing could be found by it."""
 DETAILS_LABEL = in_context("button", "Details")
 
 MOST_SHOWN = 6
@@ -51,9 +54,23 @@ def shorten_verdict(verdict: Verdict) -> Verdict:
     return replace(verdict, evidence=evidence, notes=notes, links=verdict.links[:MOST_LINKS])
 
 
+def shorten_answer(verdict: Verdict) -> Verdict:
+    """Return a private answer with as much as stands in the channel: the same one where all of it
+    fits, or where all of it was asked for, as a list is.
+    """
+    if not verdict.brief or shorten_verdict(verdict).evidence == verdict.evidence:
+        return verdict
+    return shorten_verdict(replace(verdict, evidence=verdict.brief))
+
+
 def build_details_button(say: Localizer, run: str) -> Block:
     """Return the button that opens what the message of a run leaves out."""
     return button(say(DETAILS_LABEL), DETAILS, run)
+
+
+def build_whole_button(say: Localizer, typed: str) -> Block:
+    """Return the button that shows all of the answer to a command, as it is then."""
+    return button(say(DETAILS_LABEL), WHOLE, typed)
 
 
 def build_change_blocks(say: Localizer, title: Text, changes: Sequence[Text]) -> list[Block]:

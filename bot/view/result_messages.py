@@ -38,7 +38,9 @@ from bot.view.blocks import (
 from bot.view.folding import (
     build_change_blocks,
     build_details_button,
+    build_whole_button,
     format_parts,
+    shorten_answer,
     shorten_verdict,
 )
 from bot.view.origins import describe_request
@@ -344,13 +346,23 @@ def render_run_elsewhere(say: Localizer, title: Text, channel: str) -> Message:
     return build_message(say(text), (build_verdict_block("running", "", say(words)),))
 
 
-def render_answer(say: Localizer, title: Text, verdict: Verdict, *, command: str) -> Message:
-    """Return the verdict of a step that answers only the person who asked."""
+def render_answer(
+    say: Localizer, title: Text, verdict: Verdict, *, command: str, again: str | None = None
+) -> Message:
+    """Return the verdict of a step that answers only the person who asked, or the channel.
+
+    With `again` it is as short as a message of the channel, and a button shows all of it: by asking
+    again what was typed, or, where that is "", from the details of the message, which is kept.
+    """
     state = verdict.state.value
     icon = ICONS[state] if verdict.state is not State.DONE else "💬"
     headline = f"{icon} *{escape(say(title))}* — {write(say, verdict.summary)}"
-    blocks = [
-        build_verdict_block(state, "", headline),
-        *build_verdict_details(say, verdict, command),
-    ]
-    return build_message(f"{say(title)}: {say(verdict.summary)}", blocks)
+    shown, details = verdict if again is None else shorten_answer(verdict), list[Block]()
+    blocks = [build_verdict_block(state, "", headline), *build_verdict_details(say, shown, command)]
+    if shown != verdict and again:
+        add_button(blocks, build_whole_button(say, f"{command} {again}"))
+    elif shown != verdict:
+        whole = build_verdict_details(say, replace(verdict, next=()), command)
+        details = [section(headline), *whole]
+        add_button(blocks, build_details_button(say, ""))
+    return build_message(f"{say(title)}: {say(verdict.summary)}", blocks, details)

@@ -27,16 +27,17 @@ SPEED = 100.0
 ISTIO = "1.30.3"
 
 
-DETAILS = "mesh:details"
-"""action_id of the button that opens what a message leaves out."""
+DETAILS, WHOLE = "mesh:details", "mesh:whole"
+"""action_ids of the buttons that open what a message leaves out, and all of an answer, asked again."""
 UNFOLDED: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
 """What the details of messages showed, by ts and time of the last edit."""
 
 
-def has_details(message: Message) -> bool:
-    """Whether a message has more to show."""
+def find_details(message: Message) -> str:
+    """The button for what a message leaves out, "" when it shows everything."""
     rows = [block.get("elements", []) for block in message.blocks if block["type"] == "actions"]
-    return any(element.get("action_id") == DETAILS for row in rows for element in row)
+    found = [element.get("action_id") for row in rows for element in row]
+    return next((action for action in found if action in (DETAILS, WHOLE)), "")
 
 
 @dataclass
@@ -73,13 +74,14 @@ class Stage:
 
     async def unfold(self, message: Message, user: str = "host") -> None:
         """Press the message's Details, if it has them, and keep what they show for `words`."""
-        if not has_details(message) or (message.ts, message.edited_ts) in UNFOLDED:
+        button = find_details(message)
+        if not button or (message.ts, message.edited_ts) in UNFOLDED:
             return
         before = {view.id for view in self.workspace.list_modals(user)}
-        await self.workspace.actions.click_element(user, message, DETAILS)
+        await self.workspace.actions.click_element(user, message, button)
         for _ in range(3000):
             fresh = [v for v in self.workspace.list_modals(user) if v.id not in before]
-            if fresh:
+            if fresh and "verdict:running" not in str(fresh[-1].body["blocks"][0]):
                 UNFOLDED[message.ts, message.edited_ts] = fresh[-1].body["blocks"]
                 await self.workspace.actions.close_view(user, fresh[-1])
                 return
@@ -117,7 +119,7 @@ def words(shown: Message | list[dict[str, Any]]) -> str:
                 collect(each)
 
     collect(shown.blocks if isinstance(shown, Message) else shown)
-    if isinstance(shown, Message) and has_details(shown):
+    if isinstance(shown, Message) and find_details(shown):
         collect(UNFOLDED.get((shown.ts, shown.edited_ts), []))
     return re.sub(
         r"&lt;|&gt;|&amp;",

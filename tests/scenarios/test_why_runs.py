@@ -69,7 +69,8 @@ async def test_the_shortcut_is_about_the_run_of_its_message(tmp_path: Path) -> N
         answer = await stage.type(f'@alice: shortcut "Why?" {OF_EXPOSE}')
         assert answer.ephemeral_to == "U0ALICE"
         await stage.type(f"/mesh why {OF_NOTHING}")
-        typed, chosen = await list_asked(bot, 2)
+        # The Details of each were opened, which asks again.
+        _, typed, _, chosen = await list_asked(bot, 4)
         assert (chosen.user, chosen.arguments, chosen.outcome) == ("U0ALICE", "why expose", "done")
         assert (typed.arguments, typed.namespace) == ("why", chosen.namespace)
 

@@ -20,14 +20,16 @@ from bot.language import Localizer
 from bot.messages import ButtonPress, Command, Reply
 from bot.text import Text
 from bot.view import result_messages
-from bot.view.folding import DETAILS
+from bot.view.folding import DETAILS, WHOLE
 from bot.view.form_inputs import OPEN
 from bot.view.home import REFRESH
 from bot.view.lesson import TOUR
 from bot.view.origins import CLICKED
 from bot.view.welcome import REHEARSE
 
-COMMAND_BUTTON = re.compile(rf"({re.escape(result_messages.TYPE)}|{re.escape(OPEN)})(:[\w-]+)?")
+COMMAND_BUTTON = re.compile(
+    rf"({re.escape(result_messages.TYPE)}|{re.escape(OPEN)})(:[\w-]+)?|{re.escape(WHOLE)}"
+)
 """Buttons that stand for the command, or the step's form, in their value."""
 
 UNKNOWN = (

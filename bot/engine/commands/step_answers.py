@@ -41,10 +41,13 @@ class Answers:
         step, options = invocation.step, invocation.options
         context = replace(self.contexts.build_context(invocation, caller), channel=asked.channel)
         verdict = await complete_verdict(context, step, await step.run(context, options))
+        shared = isinstance(options, Shared) and options.share
+        # A modal has room for all of it; and only what is posted is kept, with its details.
+        again = "" if shared else None if asked.away else invocation.text
         message = result_messages.render_answer(
-            self.say, step.title, verdict, command=self.catalog.command
+            self.say, step.title, verdict, command=self.catalog.command, again=again
         )
-        if isinstance(options, Shared) and options.share:
+        if shared:
             posted = await self._share(asked, message, reply)
             # Added later: in a channel Slack shows a new file only after a second or two.
             await self.pictures.attach(posted, message, verdict.picture)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.kinds import Object
@@ -57,6 +57,27 @@ def describe_row(row: StepStatus) -> Text:
     if row.is_behind:
         return Text("☑️ done, not in force now: {step} — {words}", step=row.step, words=row.words)
     return Text("▫️ not yet: {step} — {words}", step=row.step, words=row.words)
+
+
+def summarize_rows(rows: Sequence[StepStatus]) -> tuple[Text, ...]:
+    """Return the steps' states in few lines: what is broken with its reason, and the names of those
+    in place, past, and not yet done.
+    """
+
+    def name(chosen: Iterable[StepStatus]) -> Listed:
+        return Listed([row.step for row in chosen], "dots")
+
+    broken = [row for row in rows if row.broken]
+    done = [row for row in rows if row.done]
+    behind = [row for row in rows if row.is_behind]
+    left = [row for row in rows if not (row.done or row.is_behind or row.broken)]
+    lines = [
+        *(Text("⚠️ {step} — {words}", step=row.step, words=row.words) for row in broken[:2]),
+        Text("✅ {steps}", steps=name(done)) if done else EMPTY,
+        Text("☑️ done, not in force now: {steps}", steps=name(behind)) if behind else EMPTY,
+        Text("▫️ not yet: {steps}", steps=name(left)) if left else EMPTY,
+    ]
+    return tuple(filter(None, lines))
 
 
 def describe_reached(rows: Sequence[StepStatus]) -> Text:

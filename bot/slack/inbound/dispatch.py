@@ -151,7 +151,8 @@ class RequestDispatcher:
         """Return a reply to the one who pressed: in the channel, or over the view they are in."""
         # In App Home and in a modal Slack gives neither a channel nor a response_url.
         if pressed.away:
-            origin = read_origin(get_mapping(body, "view"))
+            view = get_mapping(body, "view")
+            origin = read_origin(view) if view else Origin(pressed.channel, pressed.thread)
             return self._ways.open_modal_reply(pressed.user, pressed.key, pressed.view, origin)
         return self._ways.open_channel_reply(
             pressed.user, pressed.channel, get_string(body, "response_url"), thread=pressed.thread

@@ -13,6 +13,7 @@ from typing import Any
 from bot.json_text import parse_json
 from bot.messages import ButtonPress, Command, FormSubmission, Origin, Posted
 from bot.typed_text import decode_slack_text, normalize_characters
+from bot.view.folding import WHOLE
 
 Body = Mapping[str, Any]
 
@@ -110,7 +111,7 @@ def read_press(body: Body) -> ButtonPress:
         else None,
         thread=_find_thread_ts(body, ts) or origin.thread,
         view=get_string(view, "id") if view.get("type") == "modal" else "",
-        away=bool(view),
+        away=bool(view) or get_string(action, "action_id") == WHOLE,
     )
 
 
