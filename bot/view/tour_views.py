@@ -81,15 +81,16 @@ class PageContent:
     def done(self) -> bool:
         """The state of the page's step: True when it is in place, or was done before.
 
-        For a step that leaves nothing in the cluster, True when one of its runs was done; for one
-        that only answers, when it has answered, whatever there is to be asked.
+        For a step that leaves nothing in the cluster, True when one of its runs was done, or found
+        what is normal; for one that only answers, when it has answered, whatever there is to be
+        asked.
         """
         if self.step.shape is StepKind.ANSWER and not self.trouble:
             return self.page.step in self.reached
         row = self.rows.get(self.page.step)
         if row is not None:
             return row.done or row.is_behind
-        ended = self.run is not None and self.run.state == "done"
+        ended = self.run is not None and self.run.state in ("done", "normal")
         return ended or self.page.step in self.reached
 
     @property

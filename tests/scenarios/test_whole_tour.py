@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 MARKS = re.compile("▶️|✅|☑️|⚠️|⬜")
 NOT_DONE = "⬜"
 USUAL = tuple(page for page in PAGES if not page.optional)
-CONFIRM = {"ambient": "Go ambient", "uninstall": "Confirm"}
+CONFIRM = {"reset": "Take it back", "ambient": "Go ambient", "uninstall": "Confirm"}
 """What the button is called that lets a step go on which asks first."""
 
 
