@@ -86,7 +86,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         )
         if attaching:
             await attach_data_plane(options.data_plane_kubeconfig, backends, clock, stack)
-        workspace = Workspace(clock, read_installed_app())
+        workspace = Workspace(clock, read_installed_app(), language=settings.language)
         # Nobody looks at the page of a play, and many may go on side by side.
         await start_workspace(workspace, 0 if lines and options.port is None else options.port)
         rehearsal = ChannelRehearsal(workspace)

@@ -18,6 +18,7 @@ from sandbox.workspace.installed_app import InstalledApp
 from sandbox.workspace.rate_limits import RateLimits
 from sandbox.workspace.refusals import Refusal
 from sandbox.workspace.state import State, User
+from sandbox.workspace.words import Words
 
 T = TypeVar("T")
 
@@ -62,6 +63,7 @@ class Core:
         self.faults = FaultInjector()
         self.limits = RateLimits(enforced=enforce_limits)
         self.installed = installed
+        self.words = Words()
         self.origin = ""
         self.bot_token = f"xoxb-{secrets.randbelow(10**10):010d}-{secrets.token_hex(12)}"
         self.app_token = (

@@ -23,6 +23,7 @@ from sandbox.workspace.socket_mode import SocketModeServer
 from sandbox.workspace.state import SLACKBOT, Changes, Channel, Group, Message, State, User, View
 from sandbox.workspace.user_actions import UserActions
 from sandbox.workspace.webapi import WebApi
+from sandbox.workspace.words import Words
 
 Json = dict[str, Any]
 UPLOAD_LIMIT = 64 * 1024 * 1024
@@ -45,10 +46,12 @@ class Workspace:
         *,
         enforce_limits: bool = True,
         patience: float = PATIENCE,
+        language: str = "en",
     ) -> None:
         self._core = Core(
             clock or Clock(), installed, enforce_limits=enforce_limits, patience=patience
         )
+        self._core.words = Words(language)
         _populate_state(self._core.state)
         self._api = WebApi(self._core)
         self.connections = ConnectionPool()

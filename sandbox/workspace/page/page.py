@@ -5,6 +5,8 @@ on it.
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -83,7 +85,13 @@ class Page:
             f"{render_icon('hash')}<span>{escape(place.name)}</span></button>"
             for place in places
         )
-        text = Template(self._assets["page.html"]).substitute(
+        say = self._core.words
+        document = re.sub(
+            r"\{\{(.+?)\}\}", lambda found: escape(say(found[1])), self._assets["page.html"]
+        )
+        text = Template(document).substitute(
+            language=say.language,
+            words=escape(json.dumps(dict(say.table))),
             token=self.token,
             users=users,
             channels=channels,

@@ -11,6 +11,7 @@ from sandbox.workspace.inputs import collect_state_values
 from sandbox.workspace.page.sidebar import Sidebar
 from sandbox.workspace.state import Channel, Message, View
 from sandbox.workspace.user_actions import UserActions
+from sandbox.workspace.words import Words
 
 Json = dict[str, Any]
 APP = "app"
@@ -41,7 +42,7 @@ class PageActions:
         """
         if act == "side":
             return await self._perform_side_action(body)
-        return _build_answer(act, await self._handlers[act](self, body))
+        return _build_answer(act, await self._handlers[act](self, body), self._core.words)
 
     def get_channel(self, user: str, name: str) -> Channel:
         """Return a channel by name or id, or the user's conversation with the bot.
@@ -125,10 +126,10 @@ class PageActions:
         raise LookupError("no such view")
 
 
-def _build_answer(act: str, typed: ActionResult) -> Json:
+def _build_answer(act: str, typed: ActionResult, say: Words) -> Json:
     """Return the page's answer to an action; the channel tells already how a command failed."""
     told = act == "say" and typed.error not in ("not_subscribed", "is_archived")
-    sentence = "" if told or not typed.error else SENTENCES.get(typed.error, typed.error)
+    sentence = "" if told or not typed.error else say(SENTENCES.get(typed.error, typed.error))
     return {
         "error": sentence,
         "errors": (typed.ack_payload or {}).get("errors", {}) if typed.error == "errors" else {},

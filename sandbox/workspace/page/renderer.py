@@ -22,6 +22,7 @@ from sandbox.workspace.render import render_blocks, render_text
 from sandbox.workspace.render.marks import escape_attribute, render_icon
 from sandbox.workspace.render_context import RenderContext
 from sandbox.workspace.state import SLACKBOT, Message, View
+from sandbox.workspace.words import Words
 
 Json = dict[str, Any]
 COLOURS = 8
@@ -76,10 +77,12 @@ class PageRenderer:
         }
 
     def _render_article(self, message: Message, viewer: Viewer, name: str) -> str:
-        look = self.build_context(viewer)
+        look, say = self.build_context(viewer), self._core.words
         person = self._core.state.users[message.user]
         edited = (
-            '<span class="edited">(edited)</span>' if message.edited_ts and message.edits else ""
+            f'<span class="edited">({say("edited")})</span>'
+            if message.edited_ts and message.edits
+            else ""
         )
         if message.blocks:
             inner = render_blocks(message.blocks, look) + edited
@@ -107,14 +110,16 @@ class PageRenderer:
     def _render_tools(self, message: Message) -> str:
         """Render what can be done with a message: a reply in its thread, the app's shortcuts."""
         shortcuts = list_message_shortcuts(self._core.installed, message)
-        tools = _render_reply_button(message) + _render_shortcut_menu(
-            shortcuts, self._core.bot.name
+        say = self._core.words
+        tools = _render_reply_button(message, say) + _render_shortcut_menu(
+            shortcuts, self._core.bot.name, say
         )
         return f'<div class="tools">{tools}</div>' if tools else ""
 
     def _render_notes(self, message: Message, look: RenderContext) -> str:
         if message.ephemeral_to:
-            return f'<p class="aside">{render_icon("eye")} Only visible to you</p>'
+            words = self._core.words("Only visible to you")
+            return f'<p class="aside">{render_icon("eye")} {words}</p>'
         parent = self._core.state.messages.get((message.channel, message.thread_ts))
         if not message.is_reply or not message.broadcast or parent is None:
             return ""
@@ -123,17 +128,18 @@ class PageRenderer:
             f'<button type="button" class="link" '
             f'data-thread="{parent.ts}">{escape(said[:60])}</button>'
         )
-        return f'<p class="aside broadcast">replied to a thread: {link}</p>'
+        return f'<p class="aside broadcast">{self._core.words("replied to a thread:")} {link}</p>'
 
     def _render_replies(self, message: Message, viewer: Viewer) -> str:
         replies = self._core.state.list_replies(message)
         if not replies:
             return ""
-        count = "1 reply" if len(replies) == 1 else f"{len(replies)} replies"
+        say = self._core.words
+        count = say("1 reply") if len(replies) == 1 else f"{len(replies)} {say('replies')}"
         last = replies[-1].created.astimezone(viewer.zone)
         return (
             f'<button type="button" class="replies" data-thread="{message.ts}"><b>{count}</b> '
-            f"<small>last at {last:%H:%M}</small></button>"
+            f"<small>{say('last at')} {last:%H:%M}</small></button>"
         )
 
     def render_home(self, viewer: Viewer) -> Json:
@@ -142,9 +148,11 @@ class PageRenderer:
         if home is not None:
             html = render_blocks(home.body["blocks"], self.build_context(viewer))
             return {"home": f'<div class="view" data-view="{home.id}">{html}</div>'}
-        why = "Nothing has been published here yet."
+        why = self._core.words("Nothing has been published here yet.")
         if not self._core.installed.home:
-            why = "This app has no Home tab: home_tab_enabled is off in its manifest."
+            why = self._core.words(
+                "This app has no Home tab: home_tab_enabled is off in its manifest."
+            )
         return {"home": f'<p class="empty">{escape(why)}</p>'}
 
     def render_modal(self, viewer: Viewer) -> Json:
@@ -166,14 +174,15 @@ class PageRenderer:
         close = (
             render_text(body["close"], look)
             if body.get("close")
-            else ("Back" if depth > 1 else "Close")
+            else self._core.words("Back" if depth > 1 else "Close")
         )
         return (
             f'<div class="view" data-view="{escape_attribute(view.id)}"><header><h2 '
             f'id="modal-title">'
             f'{render_text(body["title"], look)}</h2><button type="button" class="icon" '
             f'data-close="all" '
-            f'aria-label="Close window">{render_icon("close")}</button></header>'
+            f'aria-label="{self._core.words("Close window")}">'
+            f"{render_icon('close')}</button></header>"
             f'<div class="body">{render_blocks(body["blocks"], look)}</div><p class="wrong '
             f'general" role="alert"></p>'
             f'<div class="foot"><button type="button" class="btn" data-close="one">{close}</button>'
@@ -181,17 +190,17 @@ class PageRenderer:
         )
 
 
-def _render_reply_button(message: Message) -> str:
+def _render_reply_button(message: Message, say: Words) -> str:
     if message.ephemeral_to or message.is_reply:
         return ""
+    label = say("Reply in thread")
     return (
-        f'<button type="button" class="icon reply" data-thread="{message.ts}" aria-label="Reply in '
-        f'thread" '
-        f'title="Reply in thread">{render_icon("reply")}</button>'
+        f'<button type="button" class="icon reply" data-thread="{message.ts}" '
+        f'aria-label="{label}" title="{label}">{render_icon("reply")}</button>'
     )
 
 
-def _render_shortcut_menu(names: Iterable[str], app: str) -> str:
+def _render_shortcut_menu(names: Iterable[str], app: str, say: Words) -> str:
     """Render the menu of a message, with each shortcut and the app that it belongs to."""
     entries = "".join(
         f'<button type="button" class="entry" data-shortcut="{escape_attribute(name)}">'
@@ -200,10 +209,9 @@ def _render_shortcut_menu(names: Iterable[str], app: str) -> str:
     )
     if not entries:
         return ""
-    summary = (
-        '<summary class="icon" aria-label="More actions" title="More actions">'
-        f"{render_icon('more')}</summary>"
-    )
+    label = say("More actions")
+    icon = render_icon("more")
+    summary = f'<summary class="icon" aria-label="{label}" title="{label}">{icon}</summary>'
     return f'<details class="overflow">{summary}<div class="menu">{entries}</div></details>'
 
 

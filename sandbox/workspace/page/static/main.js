@@ -1,5 +1,5 @@
 // Puts the page together: who acts and where, which part of it is shown, colours, and a key to go from part to part.
-import { byId, connect, fragment, page, post, trouble } from "./wire.js";
+import { byId, connect, fragment, page, post, say, trouble } from "./wire.js";
 import { clear, closeThread, gone, openThread, take as takeMessage } from "./messages.js";
 import { composer, words } from "./composer.js";
 import { showFragment } from "./side.js";
@@ -36,7 +36,7 @@ function go(place) {
   home.hidden = !atHome;
   messages.hidden = box.hidden = atHome;
   byId("title").textContent = page.channel === "app" ? `${page.bot} — ${place.textContent.trim()}` : `# ${place.textContent}`;
-  byId("line").placeholder = page.channel === "app" ? `Message ${page.bot}` : `Message #${place.textContent}`;
+  byId("line").placeholder = page.channel === "app" ? `${say("Message to")} ${page.bot}` : `${say("Message to")} #${place.textContent}`;
   if (elsewhere) { closeThread(false); connect(take); }
   if (atHome) openHome(); else byId("line").focus();
 }

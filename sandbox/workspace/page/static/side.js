@@ -1,6 +1,6 @@
 // What stands beside the channel: pieces that the server keeps up to date, with a short glow where something changed,
 // and the commands that can be given in them.
-import { byId, fragment, post } from "./wire.js";
+import { byId, fragment, post, say } from "./wire.js";
 import { swap } from "./forms.js";
 import { keepSwitch } from "./repeats.js";
 import { showTab, showTabs, unfold } from "./tabs.js";
@@ -44,7 +44,7 @@ function search(part) {
     subject.open = words.length > 0 && inside > 0;
     found += inside;
   }
-  part.querySelector(".unfound").textContent = found ? "" : "No cause has these words.";
+  part.querySelector(".unfound").textContent = found ? "" : say("No cause has these words.");
 }
 
 side.addEventListener("input", (event) => {

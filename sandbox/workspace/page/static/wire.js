@@ -3,13 +3,18 @@
 export const byId = (id) => document.getElementById(id);
 export const page = { token: document.body.dataset.token, bot: document.body.dataset.bot, user: "", channel: "", ready: false };
 
+const words = JSON.parse(document.body.dataset.words);
+
+// The page's own words, in the language of the bot.
+export const say = (english) => words[english] || english;
+
 export async function post(act, body) {
   const full = { user: page.user, channel: page.channel, ...body };
   try {
     const answer = await fetch(`/page/${act}?t=${page.token}`, { method: "POST", body: JSON.stringify(full) });
     return await answer.json();
   } catch {
-    return { error: "The sandbox does not answer. Is it still running?", errors: {}, lost: true };
+    return { error: say("The sandbox does not answer. Is it still running?"), errors: {}, lost: true };
   }
 }
 
@@ -23,7 +28,7 @@ export function connect(take) {
   stream = new EventSource(`/page/events?${query}`);
   stream.onmessage = (event) => take(JSON.parse(event.data));
   stream.onopen = () => { byId("state").textContent = ""; };
-  stream.onerror = () => { byId("state").textContent = "Not connected to the sandbox"; };
+  stream.onerror = () => { byId("state").textContent = say("Not connected to the sandbox"); };
 }
 
 // HTML from the server, which escapes everything that is not its own.

@@ -1,0 +1,1 @@
+"""The words of the page by language, a file for each but English."""
