@@ -15,7 +15,7 @@ from bot.knowledge.workshop.tour_pages import PAGES, TourPage, build_sentence
 from scripts.messages import PROSE, add_data_files, extract_prose
 
 ROOT = Path(__file__).parents[2]
-FILE = Path(tour_pages.__file__).with_suffix(".yaml")
+FILE = Path(tour_pages.__file__).with_name("tour.yaml")
 COMMANDS = {"step", "typed", "also", "with", "needs", "kiali"}
 """Keys of a page whose values are typed or names, and are the same in all languages."""
 CHOICES = range(2, 5)
