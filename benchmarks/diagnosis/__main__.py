@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import logging
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmarks.diagnosis.corpus import STATES, load_cases, select_cases
@@ -30,6 +31,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--release", default="1.30.3", help="of Istio (default 1.30.3)")
     parser.add_argument("--state", action="append", choices=[*STATES], help="only in this state")
     parser.add_argument("--only", default="", help="causes or ids of cases, as CAUSE,*/unready")
+    parser.add_argument("--file", default="*", help="of the corpus, as workloads*")
     parser.add_argument("--kind", default="", help="only cause, normal, healthy or pair")
     parser.add_argument("--pairs", action="store_true", help="pairs instead of single causes")
     parser.add_argument("--part", default="1/1", help="the n-th of m parts, as 1/4")
@@ -45,8 +47,9 @@ def main() -> int:
     wanted = parse_arguments()
     logging.disable(logging.CRITICAL)
     states = tuple(wanted.state or ())
+    cases = [case for case in load_cases() if fnmatch(case.file, wanted.file)]
     chosen = select_cases(
-        load_cases(), release=wanted.release, states=states, only=wanted.only, pairs=wanted.pairs
+        cases, release=wanted.release, states=states, only=wanted.only, pairs=wanted.pairs
     )
     number, parts = (int(each) for each in wanted.part.split("/"))
     listed = [each for each in chosen if wanted.kind in ("", each[1].kind)]

@@ -40,6 +40,8 @@ GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 MODE, USE_WAYPOINT = "istio.io/dataplane-mode", "istio.io/use-waypoint"
 INJECTION, REVISION = "istio-injection", "istio.io/rev"
 CLUSTER_DOMAIN = "cluster.local"
+OVER = ("Succeeded", "Failed")
+"""Phases of pods that will not run again: jobs that ended, and what was evicted and replaced."""
 APPS = ("productpage", "details", "reviews", "ratings")
 """Values of the label `app` in Bookinfo, which are also the names of its Services."""
 CALLS = (
@@ -268,13 +270,13 @@ class NamespaceState:
 
     @cached_property
     def pods(self) -> list[Object]:
-        """The application's pods: no gateways, no waypoints, none that is being deleted."""
+        """The application's pods: no gateways, no waypoints, none that is over or goes."""
         return [
             pod
             for pod in self.list_own(POD)
             if GATEWAY_NAME not in get_labels(pod)
             and "deletionTimestamp" not in pod["metadata"]
-            and pod.get("status", {}).get("phase") != "Succeeded"
+            and pod.get("status", {}).get("phase") not in OVER
         ]
 
     @cached_property

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.diagnosis.cause import Fix
 from bot.diagnosis.facts import show_event
-from bot.diagnosis.mesh_state import NamespaceState, get_age, list_events_about
+from bot.diagnosis.mesh_state import OVER, NamespaceState, get_age, list_events_about
 from bot.diagnosis.object_facts import get_template_labels, is_pod_ready
 from bot.kinds import DAEMON_SET, DEPLOYMENT, POD, Object
 from bot.knowledge.bookinfo.app import BOOKINFO
@@ -25,6 +26,10 @@ PULL_REASONS = {
 }
 """Waiting reasons of the kubelet when an image cannot be had (Kubernetes 1.36)."""
 RATE_LIMITED = re.compile(r"toomanyrequests|\b429\b|rate limit", re.IGNORECASE)
+NO_PROGRAM = re.compile(r'exec: "|executable file not found|no such file or directory')
+"""What the runtime says when a container's command is not there."""
+SHORT_RUN = 300.0
+"""Seconds; a run that failed later than that is no part of a loop."""
 SLOW_START = 60.0
 """Seconds in which a container may become ready before that is a fault."""
 STEP_OF = {
@@ -146,7 +151,7 @@ def list_concerned_pods(state: NamespaceState) -> list[Object]:
         p
         for p in pods
         if "deletionTimestamp" not in p["metadata"]
-        and (p.get("status") or {}).get("phase") != "Succeeded"
+        and (p.get("status") or {}).get("phase") not in OVER
     ]
 
 
@@ -170,19 +175,41 @@ def list_container_troubles(pod: Object) -> Iterator[Trouble]:
         why = container.get("waiting") or (
             container.get("terminated") if not each.get("ready") else None
         )
+        if why is None and has_just_ended(each):
+            why = each["lastState"]["terminated"]
         if why and why.get("reason") != "Completed":
             name = str(each.get("name", ""))
             reason, message = str(why.get("reason", "")), str(why.get("message", ""))
             yield Trouble(pod, reason, message, name, images.get(name, ""))
 
 
+def has_just_ended(status: Object) -> bool:
+    """Tell whether a container runs again after a short run that failed, and is not ready: between
+    two ends of a loop the kubelet shows it as running."""
+    ended = (status.get("lastState") or {}).get("terminated") or {}
+    runs = "running" in (status.get("state") or {}) and not status.get("ready")
+    begun, over = (parse_moment(ended.get(key)) for key in ("startedAt", "finishedAt"))
+    short = begun is None or over is None or (over - begun).total_seconds() < SHORT_RUN
+    return runs and bool(status.get("restartCount")) and bool(ended.get("exitCode")) and short
+
+
+def parse_moment(text: object) -> datetime | None:
+    """Return a moment as the API writes it, None where there is none."""
+    return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
+
+
 def is_crashing(pod: Object, trouble: Trouble) -> bool:
-    """Tell whether a container ends again and again."""
-    if trouble.reason == "CrashLoopBackOff":
+    """Tell whether a container ends again and again, or cannot even be started."""
+    if trouble.reason == "CrashLoopBackOff" or cannot_start(trouble):
         return True
     return trouble.reason in ("Error", "OOMKilled", "StartError", "ContainerCannotRun") and (
         get_status(pod, trouble.container).get("restartCount", 0) > 0
     )
+
+
+def cannot_start(trouble: Trouble) -> bool:
+    """Tell whether a container's program is not in its image (containerd and CRI-O with runc)."""
+    return trouble.reason == "RunContainerError" and bool(NO_PROGRAM.search(trouble.message))
 
 
 def get_status(pod: Object, container: str) -> Object:

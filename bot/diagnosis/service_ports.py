@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.diagnosis.mesh_state import GATEWAY_NAME, NamespaceState
 from bot.diagnosis.object_facts import matches_labels
-from bot.kinds import POD, Object
-from bot.knowledge.objects.workloads import get_labels
+from bot.kinds import HTTP_ROUTE, POD, Object
+from bot.knowledge.objects.workloads import get_labels, get_name
 
 HTTP = {"http", "http2", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws"}
 NOT_HTTP = {"tcp", "tls", "https", "udp", "mongo", "mysql", "redis", "kubernetes.io/wss"}
@@ -21,6 +21,21 @@ def list_selected_pods(state: NamespaceState, service: Object) -> list[Object]:
         for pod in state.list_own(POD)
         if matches_labels(selector, get_labels(pod)) and "deletionTimestamp" not in pod["metadata"]
     ]
+
+
+def list_asked_ports(state: NamespaceState, service: Object) -> list[Object]:
+    """Return the ports of one of Bookinfo's Services that its callers ask: 9080, and of
+    productpage what a route names; others may be there for whatever else."""
+    asked = {9080}
+    if get_name(service) == "productpage":
+        asked |= {
+            int(ref.get("port") or 0)
+            for route in state.list_own(HTTP_ROUTE)
+            for rule in route["spec"].get("rules") or []
+            for ref in rule.get("backendRefs") or []
+            if ref.get("name") == "productpage"
+        }
+    return [p for p in service["spec"].get("ports") or [] if p.get("port") in asked]
 
 
 def lists_target(pod: Object, port: Object) -> bool:

@@ -30,6 +30,7 @@ from sandbox.cluster.registry.store_writer import StoreWriter, WriteListener
 from sandbox.cluster.store import Record, Store
 
 _ACCOUNTS = Ref("", "serviceaccounts")
+_PRIORITY_CLASSES = Ref("scheduling.k8s.io", "priorityclasses")
 _TRIES = 20
 """How often a write that carries no version starts again when another write came between."""
 
@@ -100,6 +101,7 @@ class Api:
         if target.kind.kind == "Service":
             self._addresses.allocate_addresses(new)
         elif target.kind.kind == "Pod":
+            _check_priority_class(self.store, target, new)
             account = _find_service_account(self.store, target, new)
             pods.complete_pod(new, account=account)
 
@@ -249,6 +251,15 @@ def _prepare_applied(target: Target, config: Object, write: WriteOptions, now: s
     new = strategy.prepare_new_object(target, config, now)
     new["metadata"]["managedFields"] = owned["metadata"].get("managedFields", [])
     return new
+
+
+def _check_priority_class(store: Store, target: Target, pod: Object) -> None:
+    """Raise ApiError(403) for a pod whose PriorityClass is missing; two are Kubernetes' own."""
+    name = pod.get("spec", {}).get("priorityClassName", "")
+    if name in ("", *pods.PRIORITIES) or store.get(_PRIORITY_CLASSES, "", name) is not None:
+        return
+    who = pod["metadata"].get("generateName") or target.name
+    raise forbidden_error(target.kind, who, f"no PriorityClass with name {name} was found")
 
 
 def _find_service_account(store: Store, target: Target, pod: Object) -> Object | None:

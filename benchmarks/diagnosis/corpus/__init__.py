@@ -33,6 +33,7 @@ class Case:
     `inject` and `evidence` are lines as `testbed.Testbed.play` takes them; `evidence` must succeed
     after the injection. `equal` are ids that are as right as the first of `causes`;
     `consequences` may be named too, without credit. `rebuild`: the state is built anew afterwards.
+    `file` is the file of the corpus that holds it.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Case:
     user: str = ""
     where: str = ""
     rebuild: bool = False
+    file: str = ""
 
 
 def load_cases() -> list[Case]:
@@ -58,9 +60,9 @@ def load_cases() -> list[Case]:
         for path in sorted(Path(__file__).parent.glob("*.yaml"))
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))
     ]
-    single = [build_case(file, entry) for file, entry in entries if file != "pairs"]
+    single = [build_case(file, entry) for file, entry in entries if "pair" not in entry]
     known = {case.id: case for case in single}
-    pairs = [combine_pair(entry, known) for file, entry in entries if file == "pairs"]
+    pairs = [combine_pair(file, entry, known) for file, entry in entries if "pair" in entry]
     cases = [*single, *pairs]
     twice = {case.id for case in cases if [c.id for c in cases].count(case.id) > 1}
     if twice:
@@ -70,7 +72,8 @@ def load_cases() -> list[Case]:
 
 def build_case(file: str, entry: Mapping[str, Any]) -> Case:
     """Build a case from its entry in a file of the corpus."""
-    kind: Kind = file if file in ("normal", "healthy") else "cause"  # type: ignore[assignment]
+    of_file = file if file in ("normal", "healthy") else "cause"
+    kind: Kind = entry.get("kind", of_file)
     name = str(entry["id"])
     named = HEALTHY if kind == "healthy" else name.partition("/")[0]
     states = tuple(entry.get("states", ("sidecars",)))
@@ -80,7 +83,7 @@ def build_case(file: str, entry: Mapping[str, Any]) -> Case:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in entry.items()
-        if key not in ("id", "states", "causes")
+        if key not in ("id", "kind", "states", "causes")
     }
     causes = tuple(entry.get("causes", (named,)))
     return Case(
@@ -88,11 +91,12 @@ def build_case(file: str, entry: Mapping[str, Any]) -> Case:
         kind=kind,
         causes=causes,
         states=states,
+        file=file,
         **values,
     )
 
 
-def combine_pair(entry: Mapping[str, Any], known: Mapping[str, Case]) -> Case:
+def combine_pair(file: str, entry: Mapping[str, Any], known: Mapping[str, Case]) -> Case:
     """Build the case that injects two others, one after the other."""
     first, second = (known[name] for name in entry["pair"])
     both = (first, second)
@@ -109,11 +113,17 @@ def combine_pair(entry: Mapping[str, Any], known: Mapping[str, Case]) -> Case:
         settle=max(case.settle for case in both),
         user=first.user or second.user,
         rebuild=any(case.rebuild for case in both),
+        file=file,
     )
 
 
 def select_cases(
-    cases: list[Case], *, release: str, states: tuple[str, ...], only: str = "", pairs: bool = False
+    cases: list[Case],
+    *,
+    release: str,
+    states: tuple[str, ...],
+    only: str = "",
+    pairs: bool = False,
 ) -> Iterator[tuple[str, Case]]:
     """Yield (state, case) in the order in which states are built, as the options ask for them."""
     for state in STATES:

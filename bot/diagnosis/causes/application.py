@@ -13,9 +13,16 @@ from bot.diagnosis.facts import (
     show_condition,
     show_field,
 )
+from bot.diagnosis.mesh_rules import is_registered, service_exists
 from bot.diagnosis.mesh_state import APPS, NamespaceState, is_in_mesh, list_pods_of
 from bot.diagnosis.object_facts import get_template_labels, is_pod_ready
-from bot.diagnosis.service_ports import get_protocol, is_http, list_selected_pods, lists_target
+from bot.diagnosis.service_ports import (
+    get_protocol,
+    is_http,
+    list_asked_ports,
+    list_selected_pods,
+    lists_target,
+)
 from bot.kinds import DEPLOYMENT, NAMESPACE, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
@@ -106,7 +113,9 @@ def find_terminating(state: NamespaceState) -> Iterator[Finding]:
 
 
 def find_service_missing(state: NamespaceState) -> Iterator[Finding]:
-    """Yield Services of Bookinfo that are gone while their workload is there."""
+    """Yield Services of Bookinfo that are gone while their workload is there, and hosts that parts
+    of it ask and that never were."""
+    yield from find_host_unknown(state)
     for app in APPS:
         workloads = [d for d in state.bookinfo if get_template_labels(d).get("app") == app]
         if workloads and app not in state.services:
@@ -125,8 +134,42 @@ def find_service_missing(state: NamespaceState) -> Iterator[Finding]:
             )
 
 
+def find_host_unknown(state: NamespaceState) -> Iterator[Finding]:
+    """Yield parts of Bookinfo whose environment has them ask a Service that does not exist."""
+    for workload in state.bookinfo:
+        for variable, host in list_asked_hosts(workload):
+            name, _, rest = host.partition(".")
+            place = rest.partition(".")[0] or state.namespace
+            if service_exists(state, name, place) or is_registered(state, host):
+                continue
+            yield Finding(
+                Text(
+                    "{workload} asks {host}, and there is no such Service.",
+                    workload=get_name(workload),
+                    host=host,
+                ),
+                (
+                    show_field(workload, f"env {variable}", host),
+                    Text("no Service {service} in {namespace}", service=name, namespace=place),
+                ),
+                Fix(command="bookinfo"),
+                frozenset({f"Service/{name}", f"Deployment/{get_name(workload)}"}),
+            )
+
+
+def list_asked_hosts(workload: Object) -> Iterator[tuple[str, str]]:
+    """Yield the variables by which a part of Bookinfo is told whom to ask (1.20), and the hosts."""
+    for container in workload["spec"]["template"]["spec"].get("containers") or []:
+        env = {e["name"]: str(e.get("value") or "") for e in container.get("env") or []}
+        domain = f".{env['SERVICES_DOMAIN']}" if env.get("SERVICES_DOMAIN") else ""
+        for name in ("DETAILS_HOSTNAME", "REVIEWS_HOSTNAME", "RATINGS_HOSTNAME"):
+            if env.get(name):
+                yield name, env[name] + domain
+
+
 def find_service_without_pods(state: NamespaceState) -> Iterator[Finding]:
-    """Yield Services of Bookinfo that select nobody although ready pods are there."""
+    """Yield Services of Bookinfo that select nobody, or others, although ready pods are there."""
+    yield from find_service_of_others(state)
     for app in APPS:
         service = state.services.get(app)
         if service is None or list_selected_pods(state, service):
@@ -151,23 +194,54 @@ def find_service_without_pods(state: NamespaceState) -> Iterator[Finding]:
             )
 
 
+def find_service_of_others(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Services of Bookinfo that select pods of another application, and none of their own."""
+    for app in APPS:
+        service, own = state.services.get(app), list_pods_of(state, app)
+        if service is None:
+            continue
+        selected = list_selected_pods(state, service)
+        others = {get_labels(p).get("app", "") for p in selected} & set(APPS)
+        if not others or app in others or not any(is_pod_ready(p) for p in own):
+            continue
+        yield Finding(
+            Text(
+                "Service {service} selects pods of {others} and none of its own.",
+                service=app,
+                others=list_words(sorted(others)),
+            ),
+            (
+                show_field(service, "spec.selector", join_labels(service["spec"]["selector"])),
+                verbatim(f"{describe(own[0])}: app={app}"),
+            ),
+            Fix(command="bookinfo"),
+            frozenset({f"Service/{app}", f"app/{app}"}),
+        )
+
+
 def find_wrong_port(state: NamespaceState) -> Iterator[Finding]:
     """Yield Services of Bookinfo whose port, or whose targetPort, is not where pods listen."""
     for app in APPS:
         service = state.services.get(app)
         if service is None:
             continue
-        pods, ports = list_selected_pods(state, service), service["spec"].get("ports") or []
-        bad = [p for p in ports if pods and not any(lists_target(pod, p) for pod in pods)]
-        if not bad and any(p.get("port") == 9080 for p in ports):
+        pods, ports = list_selected_pods(state, service), list_asked_ports(state, service)
+        datagrams = [p for p in ports if p.get("protocol", "TCP") != "TCP"]
+        bad = datagrams or [
+            p for p in ports if pods and not any(lists_target(pod, p) for pod in pods)
+        ]
+        if not bad and ports:
             continue
         if bad:
             port = bad[0]
-            shown = show_field(
-                service, f"port {port.get('port')}: targetPort", port.get("targetPort", "")
+            field, value = (
+                ("protocol", port["protocol"])
+                if datagrams
+                else ("targetPort", port.get("targetPort", ""))
             )
+            shown = show_field(service, f"port {port.get('port')}: {field}", value)
         else:
-            numbers = ", ".join(str(p.get("port")) for p in ports)
+            numbers = ", ".join(str(p.get("port")) for p in service["spec"].get("ports") or [])
             shown = show_field(service, "ports", numbers or "none")
         listens = [
             verbatim(f"{describe(pods[0])}: containerPort 9080")
@@ -190,7 +264,7 @@ def find_not_http(state: NamespaceState) -> Iterator[Finding]:
         return
     for app in APPS:
         service = state.services.get(app)
-        for port in (service or {}).get("spec", {}).get("ports") or []:
+        for port in list_asked_ports(state, service) if service else ():
             if is_http(port):
                 continue
             declared = (
@@ -253,7 +327,7 @@ CAUSES = (
     Cause(
         "service-missing",
         Subject.APPLICATION,
-        "A Service of Bookinfo is gone.",
+        "A Service of Bookinfo is gone, or a part of it is told to ask one that does not exist.",
         "The workload is there, the Service is not; its callers fail with an unknown host.",
         "`/mesh bookinfo`",
         find_service_missing,
@@ -266,8 +340,9 @@ CAUSES = (
     Cause(
         "service-selects-no-pods",
         Subject.APPLICATION,
-        "A Service selects nobody although the pods are there and ready.",
-        "No endpoints: its selector differs from the labels of ready pods; 503 `UH`.",
+        "A Service selects nobody, or another application's pods, although its own are ready.",
+        "Its selector differs from the labels of ready pods: no endpoints, 503 `UH`, or answers of "
+        "another application.",
         "`/mesh bookinfo`",
         find_service_without_pods,
         ("bookinfo",),
@@ -279,8 +354,8 @@ CAUSES = (
     Cause(
         "service-port-wrong",
         Subject.APPLICATION,
-        "targetPort leads to a port where nothing listens.",
-        "targetPort is not a containerPort of the selected pods; 503 `UF`.",
+        "A Service's port leads to one where nothing listens, or is not for TCP.",
+        "targetPort is not a containerPort of the selected pods; 503 `UF`. Or `protocol: UDP`.",
         "`/mesh bookinfo`",
         find_wrong_port,
         ("bookinfo",),

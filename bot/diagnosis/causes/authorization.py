@@ -9,14 +9,15 @@ so that nothing is blamed on a guess.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import replace
 
 from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, show_field
 from bot.diagnosis.mesh_state import APPS, CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
 from bot.diagnosis.object_facts import matches_labels
 from bot.diagnosis.peers import is_protected
+from bot.diagnosis.policy_rules import Call, matches_rule
+from bot.diagnosis.sidecar_ports import passes_inbound, passes_outbound
 from bot.diagnosis.waypoint_binding import find_waypoint_pod
 from bot.kinds import AUTHORIZATION_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import is_captured
@@ -31,21 +32,7 @@ PATHS = {
     "ratings": "/ratings/0",
 }
 """What is asked of each application (Bookinfo 1.20)."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One kind of request: the caller's identity ("" without mutual TLS), and what is asked."""
-
-    caller: str
-    callee: Object
-    principal: str
-    namespace: str
-    path: str
-    port: int = 9080
-    method: str = "GET"
-    service: str = ""
-    """The Service that a waypoint is asked for; "" where the callee is none."""
+DRY_RUN = "istio.io/dry-run"
 
 
 def list_bookinfo_calls(state: NamespaceState) -> Iterator[Call]:
@@ -76,26 +63,63 @@ def build_call(
     account = source["spec"].get("serviceAccountName") or "default"
     principal = f"cluster.local/ns/{state.namespace}/sa/{account}"
     edges = [GATEWAY_NAME in get_labels(pod) for pod in (source, callee)]
-    known = (is_protected(source) or edges[0]) and (is_protected(callee) or edges[1])
+    past = passes_outbound(source, str(get_cluster_address(state, app)))
+    known = (is_protected(source) or edges[0]) and (is_protected(callee) or edges[1]) and not past
     name = name or get_labels(source).get("app") or get_name(source)
     return Call(
-        name, callee, principal if known else "", state.namespace if known else "", PATHS[app]
+        name,
+        callee,
+        principal if known else "",
+        state.namespace if known else "",
+        PATHS[app],
+        address=str((source.get("status") or {}).get("podIP", "")),
+        # As its callers write it; neither Istio nor Envoy takes the port off.
+        host="" if edges[0] else f"{app}:9080",
     )
+
+
+def get_cluster_address(state: NamespaceState, app: str) -> str:
+    """Return the address of an application's Service, "" without one."""
+    return str((state.services.get(app) or {}).get("spec", {}).get("clusterIP", ""))
 
 
 def find_refusing_policy(state: NamespaceState, call: Call) -> tuple[Object, str] | None:
     """Return the policy that refuses a request, and how; None when it gets through."""
-    policies = [p for p in list_policies(state) if selects_call(state, p, call)]
+    policies = [
+        p for p in list_policies(state) if selects_call(state, p, call) and not is_dry_run(p)
+    ]
     for policy in policies:
-        if policy["spec"].get("action") == "DENY" and any(
+        if denies_matches(state, policy, call) and any(
             matches_rule(rule, call, unsure=False) for rule in policy["spec"].get("rules") or []
         ):
-            return policy, "DENY"
+            return policy, str(policy["spec"]["action"])
     allowing = [p for p in policies if p["spec"].get("action", "ALLOW") == "ALLOW"]
     for policy in allowing:
         if any(matches_rule(rule, call, unsure=True) for rule in policy["spec"].get("rules") or []):
             return None
     return (allowing[0], "ALLOW") if allowing else None
+
+
+def is_dry_run(policy: Object) -> bool:
+    """Tell whether a policy is only tried out: an Envoy counts what it would do, ztunnel ignores
+    it."""
+    annotations = policy["metadata"].get("annotations") or {}
+    return str(annotations.get(DRY_RUN, "")) in ("1", "t", "T", "TRUE", "true", "True")
+
+
+def denies_matches(state: NamespaceState, policy: Object, call: Call) -> bool:
+    """Tell whether a policy denies what its rules match: DENY, or CUSTOM with an authorizer that
+    the mesh does not have (Istio 1.23 and 1.30); ztunnel does not read CUSTOM."""
+    spec = policy["spec"]
+    if spec.get("action") != "CUSTOM":
+        return bool(spec.get("action") == "DENY")
+    wanted = (spec.get("provider") or {}).get("name")
+    known = [
+        each.get("name")
+        for each in state.cluster.mesh_config.get("extensionProviders") or []
+        if any(key.startswith("envoyExtAuthz") for key in each)
+    ]
+    return bool(state.cluster.mesh_config) and wanted not in known and not is_captured(call.callee)
 
 
 def list_policies(state: NamespaceState) -> list[Object]:
@@ -123,7 +147,8 @@ def selects_call(state: NamespaceState, policy: Object, call: Call) -> bool:
     selector = (spec.get("selector") or {}).get("matchLabels") or {}
     if call.service or (selector and not matches_labels(selector, labels)):
         return False
-    return is_protected(call.callee) or GATEWAY_NAME in labels
+    taken = is_protected(call.callee) and not passes_inbound(call.callee)
+    return taken or GATEWAY_NAME in labels
 
 
 def is_target(target: Object, call: Call, *, shared: bool) -> bool:
@@ -139,96 +164,6 @@ def is_target(target: Object, call: Call, *, shared: bool) -> bool:
         case "GatewayClass":
             return shared and bool(call.service) and target.get("name") == "istio-waypoint"
     return False
-
-
-def matches_rule(rule: Object, call: Call, *, unsure: bool) -> bool:
-    """Tell whether a rule matches a request; `unsure` is what a condition counts that cannot be
-    judged.
-    """
-    sources = [each.get("source") or {} for each in rule.get("from") or []]
-    operations = [each.get("operation") or {} for each in rule.get("to") or []]
-    conditions = rule.get("when") or []
-    if not all(matches_condition(each, call, unsure=unsure) for each in conditions):
-        return False
-    if sources and not any(matches_source(source, call, unsure=unsure) for source in sources):
-        return False
-    return not operations or any(
-        matches_operation(operation, call, unsure=unsure) for operation in operations
-    )
-
-
-def matches_condition(condition: Object, call: Call, *, unsure: bool) -> bool:
-    """Tell whether a condition (`when`) matches a request; ztunnel knows nothing of requests."""
-    key = str(condition.get("key", ""))
-    if key.startswith("request.") and is_captured(call.callee):
-        return not unsure
-    known = {
-        "source.principal": call.principal,
-        "source.namespace": call.namespace,
-        "destination.port": str(call.port),
-    }
-    if key not in known and not key.startswith("request.auth."):
-        return unsure
-    value = known.get(key, "")
-    wanted, unwanted = (
-        any(value and match_value(str(v), value) for v in condition.get(field) or [])
-        for field in ("values", "notValues")
-    )
-    return (wanted or not condition.get("values")) and not unwanted
-
-
-def matches_source(source: Object, call: Call, *, unsure: bool) -> bool:
-    """Tell whether a source matches the caller's identity; ztunnel knows no request principals."""
-    known = {"principals": call.principal, "namespaces": call.namespace, "requestPrincipals": ""}
-    for key, values in source.items():
-        field = key.removeprefix("not")
-        field = field[:1].lower() + field[1:]
-        if field == "requestPrincipals" and is_captured(call.callee):
-            return not unsure
-        if field == "serviceAccounts":
-            hit = any(is_account(str(v), call) for v in values)
-        elif field in known:
-            # Without an identity no value matches, and `notPrincipals` always does.
-            hit = bool(known[field]) and any(match_value(v, known[field]) for v in values)
-        else:
-            return unsure
-        if hit == key.startswith("not"):
-            return False
-    return True
-
-
-def is_account(value: str, call: Call) -> bool:
-    """Tell whether `NAMESPACE/NAME`, or `NAME` of the policy's namespace, is the caller's."""
-    place, _, name = value.rpartition("/")
-    return bool(call.principal) and call.principal.endswith(
-        f"/ns/{place or call.namespace}/sa/{name}"
-    )
-
-
-def matches_operation(operation: Object, call: Call, *, unsure: bool) -> bool:
-    """Tell whether an operation matches what is asked; ztunnel knows ports alone.
-
-    A policy that names methods or paths and is enforced by ztunnel refuses more than it says: for
-    ztunnel such an ALLOW rule never matches, such a DENY rule always does (Istio 1.23 and 1.30).
-    """
-    level4 = is_captured(call.callee)
-    known = {"methods": call.method, "paths": call.path, "ports": str(call.port)}
-    for key, values in operation.items():
-        field = key.removeprefix("not")
-        field = field[:1].lower() + field[1:]
-        if level4 and field != "ports":
-            return not unsure
-        if field not in known:
-            return unsure
-        hit = any(match_value(str(v), known[field]) for v in values)
-        if hit == key.startswith("not"):
-            return False
-    return True
-
-
-def match_value(pattern: str, value: str) -> bool:
-    """Tell whether a value is matched exactly, by prefix `x*`, by suffix `*x`, or by `*`."""
-    return fnmatchcase(value, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 
 def find_denied(state: NamespaceState) -> Iterator[Finding]:
@@ -282,19 +217,7 @@ def build_findings(state: NamespaceState, *, asked: bool) -> Iterator[Finding]:
             ),
             (
                 show_field(policy, "action", f"{how}, {len(rules)} rules"),
-                Text(
-                    "{caller} asks {callee} for {path}, and no rule allows it",
-                    caller=call.caller or Text("a browser"),
-                    callee=callee,
-                    path=call.path,
-                )
-                if how == "ALLOW"
-                else Text(
-                    "{caller} asks {callee} for {path}, and a rule denies it",
-                    caller=call.caller or Text("a browser"),
-                    callee=callee,
-                    path=call.path,
-                ),
+                show_refusal(policy, how, call, callee=str(callee)),
             ),
             choose_fix(policy, str(callee), "" if asked else call.caller),
             frozenset(
@@ -302,6 +225,33 @@ def build_findings(state: NamespaceState, *, asked: bool) -> Iterator[Finding]:
                 | ({f"Gateway/{labels[GATEWAY_NAME]}"} if GATEWAY_NAME in labels else set())
             ),
         )
+
+
+def show_refusal(policy: Object, how: str, call: Call, *, callee: str) -> Text:
+    """Return which request is refused, and for want of what."""
+    caller = call.caller or Text("a browser")
+    if how == "ALLOW":
+        return Text(
+            "{caller} asks {callee} for {path}, and no rule allows it",
+            caller=caller,
+            callee=callee,
+            path=call.path,
+        )
+    if how == "CUSTOM":
+        return Text(
+            "{caller} asks {callee} for {path}, and the mesh has no provider {provider} to "
+            "decide: what a rule matches is denied",
+            caller=caller,
+            callee=callee,
+            path=call.path,
+            provider=str((policy["spec"].get("provider") or {}).get("name", "")),
+        )
+    return Text(
+        "{caller} asks {callee} for {path}, and a rule denies it",
+        caller=caller,
+        callee=callee,
+        path=call.path,
+    )
 
 
 def choose_fix(policy: Object, callee: str, caller: str) -> Fix:

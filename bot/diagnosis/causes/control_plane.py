@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_names, show_field
+from bot.diagnosis.gaps import find_port_gap, find_selector_gap, list_pods_behind
 from bot.diagnosis.injection_rules import asks_for_injection, selects_namespace, serves_revision
 from bot.diagnosis.mesh_state import INJECTION, MODE, REVISION, USE_WAYPOINT, NamespaceState
 from bot.diagnosis.object_facts import count_available
@@ -15,6 +16,7 @@ from bot.kinds import (
     DESTINATION_RULE,
     MUTATING_WEBHOOK,
     NAMESPACE,
+    SERVICE,
     VIRTUAL_SERVICE,
     Object,
 )
@@ -69,8 +71,11 @@ def is_istio_class(gateway: Object) -> bool:
 
 
 def find_control_plane_down(state: NamespaceState) -> Iterator[Finding]:
-    """Yield that istiod is there and none of its pods is available."""
-    if not state.shared.istiods or state.shared.has_ready_istiod:
+    """Yield that istiod is there, and none of its pods is available or can be reached."""
+    if not state.shared.istiods:
+        return
+    if state.shared.has_ready_istiod:
+        yield from find_unreachable_istiod(state)
         return
     istiod = state.shared.istiods[0]
     wanted = istiod["spec"].get("replicas", 1)
@@ -95,10 +100,45 @@ def find_control_plane_down(state: NamespaceState) -> Iterator[Finding]:
     )
 
 
+def find_unreachable_istiod(state: NamespaceState) -> Iterator[Finding]:
+    """Yield istiods that run behind a Service which is gone or leads elsewhere: webhooks and
+    proxies reach them by it. The Service bears the Deployment's name."""
+    for istiod in state.shared.istiods:
+        if count_available(istiod) and (shown := find_istiod_gap(state, istiod)):
+            name, place = get_name(istiod), state.cluster.mesh_namespace
+            refused = [r for r in list_refusals(state) if "failed calling webhook" in r.message]
+            yield Finding(
+                Text(
+                    "istiod runs and cannot be reached: its Service {service} is gone or leads "
+                    "elsewhere, so that new pods are refused and proxies learn nothing new.",
+                    service=f"{place}/{name}",
+                ),
+                (shown, *(r.evidence for r in refused[:1])),
+                Fix(command="install"),
+                frozenset({f"Deployment/{name}"}),
+            )
+
+
+def find_istiod_gap(state: NamespaceState, istiod: Object) -> Text | None:
+    """Return what is wrong with an istiod's Service; None where it leads to its pods."""
+    name = get_name(istiod)
+    service = state.shared.find_mesh(SERVICE, name)
+    if service is None:
+        if state.cluster.is_unread(SERVICE):
+            return None
+        place = state.cluster.mesh_namespace
+        return Text("no Service {service} in {namespace}", service=name, namespace=place)
+    pods = list_pods_behind(state, service)
+    gaps = (find_port_gap(service, port, pods) for port in (443, 15012))
+    return find_selector_gap(state, service, istiod) or next(filter(None, gaps), None)
+
+
 def find_injector_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield that istiod runs, the namespace asks for sidecars, and no webhook would inject them."""
     asks = asks_for_injection(state)
     if not asks or not state.shared.istiods or selects_namespace(state):
+        return
+    if any(find_istiod_gap(state, istiod) for istiod in state.shared.istiods):
         return
     if asks == REVISION and not serves_revision(state, state.labels[REVISION]):
         return
@@ -121,7 +161,9 @@ def find_injector_missing(state: NamespaceState) -> Iterator[Finding]:
 
 
 def find_stale_webhook(state: NamespaceState) -> Iterator[Finding]:
-    """Yield webhooks whose Service is not there, and that refuse what is created here."""
+    """Yield webhooks whose Service is not there or does not answer, and that refuse what is
+    created here; of an istiod that is there it is its own cause."""
+    own = {(state.cluster.mesh_namespace, get_name(d)) for d in state.shared.istiods}
     for configuration in state.shared.webhooks:
         stale = [
             service
@@ -129,10 +171,17 @@ def find_stale_webhook(state: NamespaceState) -> Iterator[Finding]:
             if (service := (hook.get("clientConfig") or {}).get("service"))
             and hook.get("failurePolicy", "Fail") == "Fail"
             and concerns(state, hook)
-            and (service["namespace"], service["name"]) in state.cluster.missing_services
+            and (place := (service["namespace"], service["name"])) not in own
+            and (place in state.cluster.missing_services or list_failures(state, hook))
         ]
         if stale:
             yield build_stale_finding(state, configuration, stale[0])
+
+
+def list_failures(state: NamespaceState, hook: Object) -> list[Text]:
+    """Return the refusals of pods because this webhook could not be asked."""
+    asked = f'failed calling webhook "{hook.get("name", "")}"'
+    return [r.evidence for r in list_refusals(state) if asked in r.message]
 
 
 def concerns(state: NamespaceState, hook: Object) -> bool:
@@ -143,7 +192,7 @@ def concerns(state: NamespaceState, hook: Object) -> bool:
 
 
 def build_stale_finding(state: NamespaceState, configuration: Object, service: Object) -> Finding:
-    """Return the finding of one webhook configuration whose Service is gone."""
+    """Return the finding of one webhook configuration whose Service is gone or silent."""
     place, kind = f"{service['namespace']}/{service['name']}", str(configuration["kind"])
     name = get_name(configuration)
     hooks = [str(hook.get("name", "")) for hook in configuration.get("webhooks") or []]
@@ -152,9 +201,17 @@ def build_stale_finding(state: NamespaceState, configuration: Object, service: O
         for r in list_refusals(state)
         if any(f'webhook "{hook}"' in r.message for hook in hooks)
     ]
+    missing = (service["namespace"], service["name"]) in state.cluster.missing_services
     return Finding(
         Text(
             "{kind} {name} refuses what is created: its Service {service} does not exist.",
+            kind=kind,
+            name=name,
+            service=place,
+        )
+        if missing
+        else Text(
+            "{kind} {name} refuses what is created: its Service {service} does not answer.",
             kind=kind,
             name=name,
             service=place,
@@ -204,7 +261,7 @@ CAUSES = (
     Cause(
         "control-plane-down",
         Subject.CLUSTER,
-        "istiod is there and has no ready pod.",
+        "istiod is there and has no ready pod, or its Service does not lead to it.",
         "Deployment istiod with 0 available pods; ReplicaSets say `FailedCreate … failed calling "
         "webhook … no endpoints available`. Gateways keep their old status.",
         "`kubectl scale deployment istiod -n istio-system --replicas=1`, or what its pod says.",
@@ -239,8 +296,10 @@ CAUSES = (
     Cause(
         "stale-webhook",
         Subject.CLUSTER,
-        "A webhook of a mesh, a revision or another program that is gone refuses what is created.",
-        "The webhook's Service is absent; `FailedCreate … service not found` on ReplicaSets.",
+        "A webhook of a mesh, a revision or another program that is gone or silent refuses what is "
+        "created.",
+        "The webhook's Service is absent or does not answer; `FailedCreate … failed calling "
+        "webhook` on ReplicaSets.",
         "Delete that webhook configuration.",
         find_stale_webhook,
         ("install", "bookinfo", "inject"),

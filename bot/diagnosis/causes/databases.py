@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import show_field
+from bot.diagnosis.gaps import find_port_gap
 from bot.diagnosis.mesh_rules import list_rules_in_force, list_versions, service_exists
 from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.object_facts import count_available, get_template_labels, is_pod_ready
@@ -24,8 +25,9 @@ def find_database_missing(state: NamespaceState) -> Iterator[Finding]:
         labels = get_template_labels(workload)
         if labels.get("app") != "ratings" or not count_available(workload):
             continue
-        host = find_database_host(workload)
-        if not host or has_database(state, host) or not is_asked(state, labels):
+        host, port = find_database(workload)
+        gap = find_gap(state, host, port) if host else None
+        if gap is None or not is_asked(state, labels):
             continue
         name = get_name(workload)
         foreign = name not in BOOKINFO
@@ -43,8 +45,8 @@ def find_database_missing(state: NamespaceState) -> Iterator[Finding]:
                 host=host,
             ),
             (
-                show_field(workload, "database", host),
-                Text("no Service {service} has a ready pod", service=host),
+                show_field(workload, "database", f"{host}:{port}" if port else host),
+                gap,
             ),
             Fix(line=f"kubectl delete deployment {name} -n {state.namespace}")
             if foreign
@@ -53,31 +55,38 @@ def find_database_missing(state: NamespaceState) -> Iterator[Finding]:
         )
 
 
-def find_database_host(workload: Object) -> str:
-    """Return the host of the database that a version of ratings is told to use; "" for none."""
+def find_database(workload: Object) -> tuple[str, int]:
+    """Return host and port of the database that a version of ratings is told to use; "" for none,
+    and 0 for a port that is not told."""
     for container in workload["spec"]["template"]["spec"].get("containers") or []:
         if "examples-bookinfo-ratings-v2" not in str(container.get("image", "")):
             continue
         env = {e["name"]: str(e.get("value", "")) for e in container.get("env") or []}
         if env.get("DB_TYPE") == "mysql":
-            return env.get("MYSQL_DB_HOST", "")
-        return urlsplit(env.get("MONGO_DB_URL", "")).hostname or ""
-    return ""
+            port = env.get("MYSQL_DB_PORT", "")
+            return env.get("MYSQL_DB_HOST", ""), int(port) if port.isdigit() else 0
+        address = urlsplit(env.get("MONGO_DB_URL", ""))
+        return address.hostname or "", address.port or 0
+    return "", 0
 
 
-def has_database(state: NamespaceState, host: str) -> bool:
-    """Tell whether a database's host may answer: only a Service here without ready pods, or that
-    does not exist, is known not to.
+def find_gap(state: NamespaceState, host: str, port: int) -> Text | None:
+    """Return why a database's host does not answer, None where it may: only a Service here that
+    does not exist, has no ready pods or no such port is known not to.
     """
+    nobody = Text("no Service {service} has a ready pod", service=host)
     parts = host.split(".")
     if len(parts) > 1 and parts[1] != state.namespace:
-        return True
+        return None
     service = state.services.get(parts[0])
     if service is None:
-        return service_exists(state, parts[0], state.namespace)
+        return None if service_exists(state, parts[0], state.namespace) else nobody
     if not service["spec"].get("selector"):
-        return True
-    return any(map(is_pod_ready, list_selected_pods(state, service)))
+        return None
+    pods = [pod for pod in list_selected_pods(state, service) if is_pod_ready(pod)]
+    if not pods:
+        return nobody
+    return find_port_gap(service, port, pods) if port else None
 
 
 def is_asked(state: NamespaceState, labels: dict[str, str]) -> bool:
@@ -94,7 +103,8 @@ CAUSES = (
         "ratings-database-missing",
         Subject.APPLICATION,
         "A version of ratings that wants a database runs without one, and fails.",
-        "An image `ratings-v2`, and no Service with a ready pod of its database's name.",
+        "An image `ratings-v2`, and no Service with a ready pod of its database's name, or not at "
+        "that port.",
         "Take that version away, or deploy the database",
         find_database_missing,
         ("bookinfo", "traffic", "fault"),

@@ -25,6 +25,7 @@ from bot.diagnosis.mesh_state import (
     list_pods_of,
 )
 from bot.diagnosis.peers import ASK_RATINGS
+from bot.diagnosis.sidecar_ports import OUTBOUND, passes_outbound, show_annotations
 from bot.diagnosis.waypoint_binding import is_bound
 from bot.kinds import VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
@@ -191,21 +192,36 @@ def find_caller_outside(state: NamespaceState) -> Iterator[Finding]:
         if is_bound(state, service):
             continue
         owners = list_enforced_owners(state, service)
-        outside = [p for p in callers if not has_sidecar(p) and not is_captured(p)]
+        address = str((state.services.get(service) or {}).get("spec", {}).get("clusterIP", ""))
+        past = [p for p in callers if passes_outbound(p, address)]
+        outside = past + [p for p in callers if not has_sidecar(p) and not is_captured(p)]
         if not owners or not outside or not is_in_mesh(state):
             continue
         names = sorted({get_labels(p).get("app", "") for p in outside})
         yield Finding(
             Text(
+                "{rule} is enforced in the caller's proxy, and {callers} sends past it.",
+                rule=describe(owners[0]),
+                callers=list_words(names),
+            )
+            if past
+            else Text(
                 "{rule} is enforced in the caller's proxy, and {callers} has none.",
                 rule=describe(owners[0]),
                 callers=list_words(names),
             ),
             (
                 verbatim(describe(owners[0])),
-                *(verbatim(f"{describe(p)}: no sidecar.istio.io/status") for p in outside[:2]),
+                *(
+                    show_annotations(p, OUTBOUND)
+                    if p in past
+                    else verbatim(f"{describe(p)}: no sidecar.istio.io/status")
+                    for p in outside[:2]
+                ),
             ),
-            Fix(command="inject"),
+            Fix(advice=Text("Take the annotation out of the template."))
+            if past
+            else Fix(command="inject"),
             frozenset({f"app/{name}" for name in names} | {f"Service/{service}"}),
         )
 

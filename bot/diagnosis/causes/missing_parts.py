@@ -6,10 +6,16 @@ import re
 from collections.abc import Iterator
 
 from bot.diagnosis.cause import Cause, Finding, Fix, Subject
+from bot.diagnosis.causes.control_plane import (
+    find_control_plane_down,
+    find_not_installed,
+    find_stale_webhook,
+)
 from bot.diagnosis.facts import list_words
 from bot.diagnosis.mesh_state import NamespaceState, list_events_about
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
+    cannot_start,
     find_owner,
     list_container_troubles,
     list_refusals,
@@ -18,13 +24,18 @@ from bot.diagnosis.reasons import (
     name_refused,
 )
 from bot.kinds import Object
-from bot.knowledge.objects.workloads import get_name
+from bot.knowledge.objects.workloads import get_condition, get_name
 from bot.text import Text, verbatim
 
 CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 """States of containers that the kubelet cannot start as they are written (Kubernetes 1.36)."""
+WEBHOOK_CAUSES = (find_control_plane_down, find_stale_webhook, find_not_installed)
+"""What explains webhooks that cannot be asked."""
+CLAIM = re.compile(r"persistentvolumeclaim \S+ not found|unbound immediate PersistentVolumeClaims")
+"""Words of the scheduler about a claim that is not there, or that nobody fulfils."""
+MISSING = re.compile(r"not found|non-existent|does not exist|couldn't find")
 NAMED_ELSEWHERE = re.compile(
-    r"exceeded quota|failed quota|usage per|limit to request ratio|violates PodSecurity|webhook"
+    r"exceeded quota|failed quota|usage per|limit to request ratio|violates PodSecurity"
 )
 """Words of refusals that are causes of their own."""
 
@@ -32,6 +43,8 @@ NAMED_ELSEWHERE = re.compile(
 def find_refused(state: NamespaceState) -> Iterator[Finding]:
     """Yield workloads whose pods the API server refuses for a reason that is no other cause's."""
     refused = [r for r in list_refusals(state) if not NAMED_ELSEWHERE.search(r.message)]
+    if any(True for find in WEBHOOK_CAUSES for _ in find(state)):
+        refused = [r for r in refused if "failed calling webhook" not in r.message]
     if refused:
         first = refused[0].workload
         place = first["metadata"].get("namespace", "")
@@ -71,10 +84,14 @@ def find_unmounted(state: NamespaceState) -> Iterator[Finding]:
 def show_missing(state: NamespaceState, pod: Object) -> Text | None:
     """Return the kubelet's words about what a pod lacks, or None."""
     for trouble in list_container_troubles(pod):
-        if trouble.reason in CONFIG_REASONS:
+        if trouble.reason in CONFIG_REASONS and not cannot_start(trouble):
             return trouble.evidence
-    mounts = [e for e in list_events_about(state, pod) if e.get("reason") == "FailedMount"]
-    missing = [e for e in mounts if "not found" in str(e.get("message", ""))]
+    placed = get_condition(pod, "PodScheduled")
+    if placed.get("status") == "False" and CLAIM.search(str(placed.get("message", ""))):
+        return verbatim(f"Pod {get_name(pod)}: FailedScheduling: {placed['message']}")
+    events = list_events_about(state, pod)
+    mounts = [e for e in events if e.get("reason") in ("FailedMount", "FailedAttachVolume")]
+    missing = [e for e in mounts if MISSING.search(str(e.get("message", "")))]
     if not missing:
         return None
     return verbatim(f"Pod {get_name(pod)}: FailedMount: {missing[-1].get('message', '')}")
@@ -97,8 +114,9 @@ CAUSES = (
     Cause(
         "mount-missing",
         Subject.CLUSTER,
-        "A pod names a ConfigMap, a Secret or another part that does not exist.",
-        "`CreateContainerConfigError`, or event `FailedMount … not found`.",
+        "A pod names a ConfigMap, a Secret, a claim or another part that does not exist.",
+        "`CreateContainerConfigError`, event `FailedMount … not found`, or `FailedScheduling` for "
+        "a claim that is missing or unbound.",
         "Create it, or take it out of the template",
         find_unmounted,
         ("bookinfo",),

@@ -10,6 +10,13 @@ from bot.diagnosis.mesh_rules import list_obeyed_rules
 from bot.diagnosis.mesh_state import APPS, CALLS, NamespaceState, list_pods_of
 from bot.diagnosis.peers import find_policy, is_protected, list_calls
 from bot.diagnosis.service_ports import is_gateway_pod
+from bot.diagnosis.sidecar_ports import (
+    INBOUND,
+    OUTBOUND,
+    passes_inbound,
+    passes_outbound,
+    show_annotations,
+)
 from bot.kinds import POD, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name
@@ -21,7 +28,8 @@ def find_plain_client(state: NamespaceState) -> Iterator[Finding]:
     seen: dict[str, tuple[Object, Object, Object]] = {}
     for caller, callee in list_calls(state):
         mode, policy = find_policy(state, callee)
-        if mode == "STRICT" and policy and is_protected(callee) and not is_protected(caller):
+        plain = not is_protected(caller) or passes_outbound(caller, get_address(state, callee))
+        if mode == "STRICT" and policy and is_enforced(callee) and plain:
             seen.setdefault(get_labels(caller).get("app", ""), (caller, callee, policy))
     for caller, callee, policy in list(seen.values())[:1]:
         yield Finding(
@@ -30,10 +38,19 @@ def find_plain_client(state: NamespaceState) -> Iterator[Finding]:
                 "reset.",
                 policy=describe(policy),
                 callers=list_words(sorted(seen)),
+            )
+            if not is_protected(caller)
+            else Text(
+                "{policy} asks for STRICT mutual TLS, and {callers} sends past its own sidecar: "
+                "its calls are reset.",
+                policy=describe(policy),
+                callers=list_words(sorted(seen)),
             ),
             (
                 show_field(policy, "mtls.mode", "STRICT"),
-                verbatim(f"{describe(caller)}: no sidecar, not captured"),
+                show_annotations(caller, OUTBOUND)
+                if is_protected(caller)
+                else verbatim(f"{describe(caller)}: no sidecar, not captured"),
                 verbatim(f"{describe(callee)}: in the mesh"),
             ),
             Fix(
@@ -46,8 +63,50 @@ def find_plain_client(state: NamespaceState) -> Iterator[Finding]:
         )
 
 
+def get_address(state: NamespaceState, callee: Object) -> str:
+    """Return the address of the Service that leads to a pod of Bookinfo, "" without one."""
+    service = state.services.get(get_labels(callee).get("app", ""))
+    return str((service or {}).get("spec", {}).get("clusterIP", ""))
+
+
+def is_enforced(pod: Object) -> bool:
+    """Tell whether a proxy takes what arrives at the application, and so can ask for TLS."""
+    return is_protected(pod) and not passes_inbound(pod)
+
+
+def find_unread_tls(state: NamespaceState) -> Iterator[Finding]:
+    """Yield pods whose port is kept from their sidecar, while callers speak mutual TLS to it.
+
+    Mutual TLS is automatic towards a pod with a sidecar, whatever that pod keeps from it.
+    """
+    for app in APPS:
+        pod = next((p for p in list_pods_of(state, app) if passes_inbound(p)), None)
+        if pod is None or not has_obeying_caller(state, app):
+            continue
+        told = {get_tls_mode(rule) for rule in list_obeyed_rules(state, app)}
+        if "DISABLE" in told or find_policy(state, pod)[0] == "DISABLE":
+            continue
+        yield Finding(
+            Text(
+                "{pod} keeps its port from its sidecar, and callers send mutual TLS, which the "
+                "application does not speak: callers get 503.",
+                pod=get_name(pod),
+            ),
+            (show_annotations(pod, INBOUND),),
+            Fix(
+                advice=Text(
+                    "Take the annotation out of the template, or let a DestinationRule send plain "
+                    "text (tls mode DISABLE)."
+                )
+            ),
+            frozenset({f"Service/{app}", f"app/{app}"}),
+        )
+
+
 def find_conflict(state: NamespaceState) -> Iterator[Finding]:
-    """Yield DestinationRules whose TLS disagrees with what the callee takes."""
+    """Yield where a client's TLS disagrees with what the callee takes, mostly by a
+    DestinationRule."""
+    yield from find_unread_tls(state)
     for app in APPS:
         pods = list_pods_of(state, app)
         # A captured pod is reached by the mesh's own tunnel, whatever a DestinationRule says.
@@ -56,7 +115,7 @@ def find_conflict(state: NamespaceState) -> Iterator[Finding]:
         for rule in list_obeyed_rules(state, app):
             mode = get_tls_mode(rule)
             asked, policy = find_policy(state, pods[0])
-            if not is_contradicted(mode, asked, protected=is_protected(pods[0])):
+            if not is_contradicted(mode, asked, protected=is_enforced(pods[0])):
                 continue
             shown = [show_field(policy, "mtls.mode", asked)] if policy else []
             yield Finding(
@@ -157,7 +216,7 @@ CAUSES = (
     Cause(
         "strict-mtls-plain-client",
         Subject.SECURITY,
-        "STRICT, and a caller without a proxy.",
+        "STRICT, and a caller without a proxy, or one that sends past its own.",
         "The PeerAuthentication in force for the callee, and a caller outside the mesh; "
         "connection reset, flag `UC`.",
         "The caller into the mesh, or PERMISSIVE",
@@ -170,9 +229,11 @@ CAUSES = (
     Cause(
         "mtls-mode-conflict",
         Subject.SECURITY,
-        "A DestinationRule's `tls.mode` disagrees with the PeerAuthentication.",
-        "Both objects; 503 `UC` or `UF`.",
-        "Take `tls` out of the rule",
+        "A DestinationRule's `tls.mode` disagrees with the PeerAuthentication, or a pod keeps its "
+        "port from the sidecar that would read mutual TLS.",
+        "Both objects, or the pod's annotation `traffic.sidecar.istio.io/…InboundPorts`; 503 `UC` "
+        "or `UF`.",
+        "Take `tls` out of the rule, or the annotation out of the template",
         find_conflict,
         ("expose", "route", "mtls"),
         gravity=1,

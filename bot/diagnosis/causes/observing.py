@@ -8,15 +8,18 @@ from urllib.parse import urlsplit
 import yaml
 
 from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.facts import describe, join_labels, show_availability, show_field
+from bot.diagnosis.facts import describe, show_availability, show_field
+from bot.diagnosis.gaps import find_port_gap, find_selector_gap, list_pods_behind
 from bot.diagnosis.mesh_state import GATEWAY_NAME, NamespaceState, get_age, is_in_mesh
-from bot.diagnosis.object_facts import count_available, get_template_labels, matches_labels
+from bot.diagnosis.object_facts import count_available
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_image_tag, get_labels, get_name
 from bot.knowledge.observe.kiali_config import CONFIG_KEY, explain_version_mismatch
 from bot.text import Text, verbatim
 from bot.yaml_text import read_yaml
 
+ASKED_PORTS = {"prometheus": 9090, "kiali": 20001}
+"""Ports of the Services by which Kiali, the bot and people ask (samples of Istio)."""
 LATELY = 900.0
 """Seconds in which a gateway's new pod is taken for the reason why requests ended."""
 SEEING_STEPS = frozenset({"addons", "kiali", "graph"})
@@ -57,14 +60,13 @@ def find_service_unusable(
     """Yield that an add-on runs, and that its Service is gone or selects none of its pods."""
     name, place = get_name(deployment), state.cluster.mesh_namespace
     service = state.shared.find_mesh(SERVICE, name)
-    selector = (service or {}).get("spec", {}).get("selector") or {}
-    if service is not None and matches_labels(selector, get_template_labels(deployment)):
+    shown: Text | None = Text("no Service {service} in {namespace}", service=name, namespace=place)
+    if service is not None:
+        shown = find_selector_gap(state, service, deployment) or find_port_gap(
+            service, ASKED_PORTS[name], list_pods_behind(state, service)
+        )
+    if shown is None:
         return
-    shown = (
-        Text("no Service {service} in {namespace}", service=name, namespace=place)
-        if service is None
-        else show_field(service, "spec.selector", join_labels(selector))
-    )
     yield Finding(
         Text("{name} runs, and its Service leads nowhere: nobody can ask it.", name=name),
         (shown,),

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.mesh_state import NamespaceState
+from bot.diagnosis.mesh_state import NamespaceState, get_age
 from bot.diagnosis.object_facts import get_template_labels
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
+    SLOW_START,
     Refusal,
     list_concerned_pods,
     list_refusals,
@@ -22,6 +23,10 @@ from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_condition, get_name
 from bot.text import Listed, Text, verbatim
 
+NODE_WORDS = r"unschedulable|untolerated taint|not ready"
+PLACE_WORDS = r"didn't (match|have|satisfy)|affinity conflict|max volume count"
+"""What the scheduler says of nodes (1.36)."""
+
 
 def list_unscheduled(state: NamespaceState) -> list[tuple[Object, str]]:
     """Return the pods that no node takes, with the scheduler's message."""
@@ -30,6 +35,9 @@ def list_unscheduled(state: NamespaceState) -> list[tuple[Object, str]]:
         condition = get_condition(pod, "PodScheduled")
         if condition.get("status") == "False":
             found.append((pod, str(condition.get("message") or condition.get("reason") or "")))
+        elif not condition and not pod["spec"].get("nodeName") and get_age(state, pod) > SLOW_START:
+            scheduler = pod["spec"].get("schedulerName", "default-scheduler")
+            found.append((pod, f"not ready: no scheduler has looked at it ({scheduler})"))
     return found
 
 
@@ -60,12 +68,20 @@ def find_no_room(state: NamespaceState) -> Iterator[Finding]:
     )
 
 
+def is_pinned(pod: Object) -> bool:
+    """Tell whether a pod is for one node by its name, as those of DaemonSets are: that others do
+    not match it says nothing."""
+    affinity = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    return any(term.get("matchFields") for term in required.get("nodeSelectorTerms") or [])
+
+
 def find_node_unusable(state: NamespaceState) -> Iterator[Finding]:
     """Yield nodes that are cordoned, tainted or not ready, where pods wait or run because of it."""
     waiting = [
         (p, m)
         for p, m in list_unscheduled(state)
-        if re.search(r"unschedulable|untolerated taint|not ready|didn't match", m)
+        if re.search(NODE_WORDS if is_pinned(p) else rf"{NODE_WORDS}|{PLACE_WORDS}", m)
         and not re.fullmatch(r"Unschedulable", m)
     ]
     gone = [

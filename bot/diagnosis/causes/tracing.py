@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, join_labels, list_names, show_field
+from bot.diagnosis.gaps import find_port_gap
 from bot.diagnosis.mesh_rules import service_exists
 from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.object_facts import count_available, matches_labels
@@ -101,7 +102,8 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
         return
     host = address.partition(":")[0]
     name, _, rest = host.partition(".")
-    place = rest.partition(".")[0] or state.cluster.mesh_namespace
+    # A name alone is looked up where the proxy runs.
+    place = rest.partition(".")[0] or state.namespace
     service = next(
         (s for s in state.cluster.by_namespace.get((SERVICE, place), []) if get_name(s) == name),
         None,
@@ -115,6 +117,12 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
                 frozenset({f"Service/{name}"}),
             )
         return
+    yield from find_backend_gap(state, address, service)
+
+
+def find_backend_gap(state: NamespaceState, address: str, service: Object) -> Iterator[Finding]:
+    """Yield that the Service to which spans go has no pods, or leads past where they listen."""
+    name, place = get_name(service), service["metadata"].get("namespace", "")
     selector = service["spec"].get("selector") or {}
     owners = [
         d
@@ -129,6 +137,10 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
         if matches_labels(selector, get_labels(p))
     ]
     if any(count_available(d) for d in owners) or (not owners and pods):
+        number = address.rpartition(":")[2]
+        gap = find_port_gap(service, int(number), pods) if number.isdigit() else None
+        if gap is not None:
+            yield build_backend_finding(address, gap, frozenset({f"Service/{name}"}))
         return
     shown = (
         show_field(
@@ -239,8 +251,8 @@ CAUSES = (
     Cause(
         "tracing-backend-missing",
         Subject.OBSERVING,
-        "Spans go to a Service that is absent or has no endpoints.",
-        "The Service that the settings name, and Jaeger's pods.",
+        "Spans go to a Service that is absent, has no endpoints, or has no such port.",
+        "The Service that the settings name, its ports, and Jaeger's pods.",
         "`/mesh addons jaeger`",
         find_backend_missing,
         ("traces",),

@@ -12,7 +12,7 @@ from sandbox.cluster.contract import Object
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-_PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
+PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 
 
 def generate_name_suffix(length: int = 5) -> str:
@@ -31,7 +31,7 @@ def complete_pod(pod: Object, *, account: Object | None) -> None:
     if _needs_token_mount(spec, account):
         _mount_token(spec)
     _add_default_tolerations(spec)
-    spec.setdefault("priority", _PRIORITIES.get(spec.get("priorityClassName", ""), 0))
+    spec.setdefault("priority", PRIORITIES.get(spec.get("priorityClassName", ""), 0))
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     secrets_ = (account or {}).get("imagePullSecrets")
     if secrets_ and not spec.get("imagePullSecrets"):

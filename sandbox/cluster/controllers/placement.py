@@ -139,3 +139,10 @@ def explain_unschedulable(refusals: list[FilterFailure]) -> str:
     cure = ", ".join(sorted(f"{count} {reason}" for reason, count in cures.items()))
     head = f"0/{len(refusals)} nodes are available:"
     return f"{head} {reasons}. no new claims to deallocate, preemption: {head} {cure}."
+
+
+def explain_claim(problem: str, nodes: int) -> str:
+    """Return the message of FailedScheduling about a claim that no node can mount."""
+    head = f"0/{nodes} nodes are available:"
+    cure = f"{nodes} Preemption is not helpful for scheduling"
+    return f"{head} {problem}. no new claims to deallocate, preemption: {head} {cure}."

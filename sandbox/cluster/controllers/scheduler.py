@@ -3,12 +3,21 @@ is none."""
 
 from __future__ import annotations
 
-from sandbox.cluster.contract import Object
+from sandbox.cluster.contract import Object, Ref
 from sandbox.cluster.controllers.binding import Bind
 from sandbox.cluster.controllers.controller_context import ControllerContext
+from sandbox.cluster.controllers.neighbours import (
+    BESIDE,
+    UNEVEN,
+    find_affinity_problem,
+    find_claim_problem,
+    find_spread_problem,
+    list_missing_resources,
+)
 from sandbox.cluster.controllers.placement import (
     FilterFailure,
     NodeLoad,
+    explain_claim,
     explain_unschedulable,
     filter_node,
     list_host_ports,
@@ -26,6 +35,8 @@ from sandbox.cluster.machinery.meta import (
 from sandbox.cluster.machinery.quantities import ResourceAmount, parse_resources, sum_pod_requests
 
 MANAGER = "kube-scheduler"
+_CLAIMS = Ref("", "persistentvolumeclaims")
+_CLASSES = Ref("storage.k8s.io", "storageclasses")
 
 
 class Scheduler:
@@ -37,6 +48,8 @@ class Scheduler:
         self._client = context.client.acting_as(MANAGER)
         self._pods = context.informers.for_resource(PODS)
         self._nodes = context.informers.for_resource(NODES)
+        self._claims = context.informers.for_resource(_CLAIMS)
+        self._classes = context.informers.for_resource(_CLASSES)
         self._events = context.events.make_recorder("default-scheduler", MANAGER)
         self._loads: dict[str, NodeLoad] = {}
         self._charged: dict[str, tuple[str, ResourceAmount, list[tuple[str, int]]]] = {}
@@ -44,7 +57,8 @@ class Scheduler:
         # One at a time: two pods that are placed side by side would both see the same room.
         self.queue = context.start_queue("scheduler", self.sync, workers=1)
         self._pods.add_listener(self._on_pod_changed)
-        self._nodes.add_listener(lambda *_: self._requeue_waiting())
+        for what in (self._nodes, self._claims, self._classes):
+            what.add_listener(lambda *_: self._requeue_waiting())
 
     def _on_pod_changed(self, before: Object | None, after: Object | None) -> None:
         pod = after or before or {}
@@ -90,13 +104,13 @@ class Scheduler:
         if pod is None or pod["spec"].get("nodeName") or is_deleting(pod):
             self._waiting.discard(key)
             return
-        wanted = sum_pod_requests(pod)
+        if problem := self._find_claim_problem(pod):
+            await self._mark_unschedulable(pod, explain_claim(problem, len(self._nodes_by_name())))
+            return
         refusals: list[FilterFailure] = []
         fitting: list[Object] = []
         for node in self._nodes.list_objects():
-            why = filter_node(
-                pod, wanted, node, self._loads.get(node["metadata"]["name"], NodeLoad())
-            )
+            why = self._filter_node(pod, node)
             if why is None:
                 fitting.append(node)
             else:
@@ -105,6 +119,35 @@ class Scheduler:
             self._bind_pod(pod, min(fitting, key=self._rank_node))
         else:
             await self._mark_unschedulable(pod, explain_unschedulable(refusals))
+
+    def _find_claim_problem(self, pod: Object) -> str:
+        if not any("persistentVolumeClaim" in each for each in pod["spec"].get("volumes") or ()):
+            return ""
+        claims = {
+            (each["metadata"]["namespace"], each["metadata"]["name"]): each
+            for each in self._claims.list_objects()
+        }
+        classes = (each["metadata"]["name"] for each in self._classes.list_objects())
+        return find_claim_problem(pod, claims, classes)
+
+    def _nodes_by_name(self) -> dict[str, Object]:
+        return {each["metadata"]["name"]: each for each in self._nodes.list_objects()}
+
+    def _filter_node(self, pod: Object, node: Object) -> FilterFailure | None:
+        load = self._loads.get(node["metadata"]["name"], NodeLoad())
+        if why := filter_node(pod, sum_pod_requests(pod), node, load):
+            return why
+        if missing := list_missing_resources(pod, node):
+            return FilterFailure(tuple(missing))
+        if not any(pod["spec"].get(each) for each in ("affinity", "topologySpreadConstraints")):
+            return None
+        placed = [each for each in self._pods.list_objects() if not is_finished(each)]
+        nodes = self._nodes_by_name()
+        problem = find_spread_problem(pod, node, placed, nodes) or find_affinity_problem(
+            pod, node, placed, nodes
+        )
+        curable = problem in (BESIDE, UNEVEN)
+        return FilterFailure((problem,), curable=curable) if problem else None
 
     def _rank_node(self, node: Object) -> tuple[float, int, str]:
         name = node["metadata"]["name"]

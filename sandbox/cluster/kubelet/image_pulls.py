@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from sandbox.cluster.kubelet.images import PullError, build_pull_message, build_refused_pull
+from sandbox.cluster.kubelet.images import (
+    PullError,
+    build_pull_message,
+    build_refused_pull,
+    is_valid_name,
+)
 from sandbox.cluster.kubelet.node_runtime import BACKOFF, LONGEST_BACKOFF, NodeRuntime
 from sandbox.cluster.kubelet.reporter import PodReporter
 from sandbox.cluster.kubelet.status import CREATING, Container
@@ -16,6 +21,8 @@ REFUSED = "sandbox.meshbot.dev/pull"
 _PULL_REASONS = ("ImagePullBackOff", "ErrImagePull")
 _FIRST_ERROR_SECONDS = 2.0
 """Simulated seconds for which a pod shows ErrImagePull before it shows that it backs off."""
+_REFUSED_SECONDS = 12.0
+"""Simulated seconds between two looks at an image that is not even pulled."""
 
 
 class ImagePuller:
@@ -35,6 +42,7 @@ class ImagePuller:
                 self._record_pulling(container)
             await self._reporter.publish_waiting(container, self._waiting)
             await asyncio.Event().wait()
+        await self._refuse_unusable(container)
         backoff = BACKOFF
         while True:
             try:
@@ -45,6 +53,30 @@ class ImagePuller:
                 backoff = min(backoff * 2, LONGEST_BACKOFF)
             else:
                 return
+
+    async def _refuse_unusable(self, container: Container) -> None:
+        """Report again and again an image that is not even asked for: its name is none, or it may
+        not be pulled and is not there."""
+        image = container.image
+        never = container.spec.get("imagePullPolicy") == "Never"
+        if not is_valid_name(image):
+            why = f'couldn\'t parse image name "{image}": invalid reference format'
+            reason, problem = (
+                "InvalidImageName",
+                f'Failed to apply default image tag "{image}": {why}',
+            )
+            event, told = "InspectFailed", f"Error: {reason}"
+        elif never and not self._host.images.is_present(image, "Never"):
+            reason = "ErrImageNeverPull"
+            problem = f'Container image "{image}" is not present with pull policy of Never'
+            event, told = reason, f"Error: {reason}"
+        else:
+            return
+        while True:
+            await self._reporter.publish_waiting(container, reason, problem)
+            self._reporter.record_event(container, event, problem, warn=True)
+            self._reporter.record_event(container, "Failed", told, warn=True)
+            await self._host.clock.sleep(_REFUSED_SECONDS)
 
     async def _report_failed_pull(self, container: Container, error: PullError) -> None:
         """Report a failed pull, and that the next one has to wait.

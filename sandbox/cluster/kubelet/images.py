@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
 from sandbox.clock import Clock
 
 MISSING = "does-not-exist"
+_NAME = re.compile(
+    r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
 RATE_LIMIT = (
     "429 Too Many Requests - Server message: toomanyrequests: You have reached your "
     "unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"
@@ -59,6 +64,11 @@ def normalize_image_name(image: str) -> str:
     if at:
         return f"{head}/{name}@{digest}"
     return f"{head}/{name}:{tag if colon else 'latest'}"
+
+
+def is_valid_name(image: str) -> bool:
+    """Tell whether a name can be an image's: repositories have no capitals, no name has blanks."""
+    return _NAME.fullmatch(image) is not None
 
 
 def compute_digest(text: str) -> str:

@@ -8,7 +8,8 @@ import hashlib
 import hmac
 import json
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.dataplane.apps.pages import (
@@ -58,6 +59,8 @@ class ProductPage:
     start_seconds: float = 2.0
     port: int = 9080
     asked: int = 0
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Hosts of the others, where its environment says so."""
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Answer all its paths; the page itself is always 200, whatever the others say."""
@@ -141,7 +144,8 @@ class ProductPage:
         self, app: str, number: str, headers: dict[str, str], now: float, ask: Ask
     ) -> tuple[Reply, Any]:
         self.asked += 1
-        reply = ask(Call(app, _PORT, f"/{app}/{number}", headers=headers), now, _PATIENCE)
+        host = self.hosts.get(app, app)
+        reply = ask(Call(host, _PORT, f"/{app}/{number}", headers=headers), now, _PATIENCE)
         if not reply.ok:
             return reply, {"error": _SORRY.format(app)}
         return reply, json.loads(reply.body)

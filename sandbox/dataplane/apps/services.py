@@ -95,7 +95,7 @@ def create_app(pod: Object, chance: random.Random) -> App | None:
     version = version or labels.get("version", "v1")
     match name:
         case "productpage":
-            return ProductPage(chance)
+            return ProductPage(chance, hosts=read_hosts(container))
         case "details":
             return Details(chance)
         case "ratings":
@@ -103,8 +103,17 @@ def create_app(pod: Object, chance: random.Random) -> App | None:
         case "mongodb" | "mysqldb":
             return Database(_DATABASES[name])
         case "reviews":
-            return Reviews(chance, pod["metadata"]["name"], version)
+            hosts = read_hosts(container)
+            return Reviews(chance, pod["metadata"]["name"], version, ratings=hosts["ratings"])
     return None
+
+
+def read_hosts(container: Object) -> dict[str, str]:
+    """Return the hosts by which a container asks the other applications (its environment)."""
+    env = {e["name"]: str(e.get("value", "")) for e in container.get("env") or ()}
+    domain = f".{env['SERVICES_DOMAIN']}" if env.get("SERVICES_DOMAIN") else ""
+    names = ("details", "reviews", "ratings")
+    return {name: env.get(f"{name.upper()}_HOSTNAME", name) + domain for name in names}
 
 
 def find_database(container: Object) -> tuple[str, int]:
@@ -201,6 +210,8 @@ class Reviews:
     version: str
     start_seconds: float = JAVA_START_SECONDS
     port: int = PORT
+    ratings: str = "ratings"
+    """The host of ratings."""
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Answer `/reviews/ID` and `/health`."""
@@ -214,7 +225,8 @@ class Reviews:
         stars: dict[str, int] | None = None
         if color:
             headers = {name: call.headers[name] for name in _PASSED_ON if name in call.headers}
-            rated = ask(Call("ratings", PORT, f"/ratings/{number}", headers=headers), now, patience)
+            asked = Call(self.ratings, PORT, f"/ratings/{number}", headers=headers)
+            rated = ask(asked, now, patience)
             now = rated.end + draw_work_time(self.chance, 1)
             stars = json.loads(rated.body)["ratings"] if rated.ok else None
         reviews = [self._build_review(name, text, color, stars) for name, text in _REVIEWS]

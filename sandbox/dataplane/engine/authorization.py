@@ -2,7 +2,9 @@
 
 An Envoy answers `403 RBAC: access denied`, or cuts a TCP connection; ztunnel, which knows no HTTP,
 cuts connections. Policies with targetRefs are for gateways and waypoints, the others for pods, and
-never for waypoints (Istio 1.23 and 1.30). Of actions, DENY and ALLOW are played.
+never for waypoints (Istio 1.23 and 1.30). DENY and ALLOW are played, and CUSTOM where the mesh
+knows no provider of that name: an Envoy then denies what its rules match. What is marked
+`istio.io/dry-run` refuses nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +17,28 @@ from sandbox.cluster.contract import Object
 from sandbox.cluster.machinery.selectors import has_labels
 from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.workloads import Workload
+from sandbox.dataplane.objects.pods import get_annotations
 from sandbox.dataplane.objects.world import ROOT_NAMESPACE, Objects
 
 _TRUST_DOMAIN = "cluster.local"
+_DRY_RUN = "istio.io/dry-run"
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+
+
+@dataclass(frozen=True)
+class Policies:
+    """All policies, and the mesh's configuration, which has the providers of CUSTOM ones."""
+
+    objects: Objects
+    mesh: Object = field(default_factory=dict)
+
+    def has_provider(self, spec: Object) -> bool:
+        """Tell whether the mesh has the authorizer that a CUSTOM policy names."""
+        wanted = (spec.get("provider") or {}).get("name")
+        return any(
+            each.get("name") == wanted and any(key.startswith("envoyExtAuthz") for key in each)
+            for each in self.mesh.get("extensionProviders") or ()
+        )
 
 
 @dataclass(frozen=True)
@@ -62,14 +83,16 @@ def build_denial(now: float) -> Reply:
 
 
 def is_refused(
-    policies: Objects, enforcer: Workload, facts: RequestFacts, service: Object | None = None
+    world: Policies, enforcer: Workload, facts: RequestFacts, service: Object | None = None
 ) -> bool:
     """Tell whether a proxy, or the ztunnel before a pod, refuses a request; `service` is what a
     waypoint is asked for.
     """
-    there = [p for p in policies.values() if _is_for(p, enforcer, service)]
-    specs = [p.get("spec") or {} for p in there]
+    there = [p for p in world.objects.values() if _is_for(p, enforcer, service)]
+    specs = [p.get("spec") or {} for p in there if get_annotations(p).get(_DRY_RUN) not in _TRUE]
     denying = [s for s in specs if s.get("action") == "DENY"]
+    if enforcer.proxy is not None:
+        denying += [s for s in specs if s.get("action") == "CUSTOM" and not world.has_provider(s)]
     if any(_matches_any(s, facts, denying=True) for s in denying):
         return True
     allowing = [s for s in specs if s.get("action", "ALLOW") == "ALLOW"]
@@ -174,8 +197,8 @@ def _get_headers(facts: RequestFacts) -> Mapping[str, str]:
 
 
 def _fits_host(facts: RequestFacts, pattern: str) -> bool:
-    authority = facts.call.authority.lower() if facts.call else ""
-    return any(_fits(pattern.lower(), host) for host in (authority, authority.partition(":")[0]))
+    # With the port, where the caller's Host header has one: neither Istio nor Envoy takes it off.
+    return _fits(pattern.lower(), facts.call.authority.lower() if facts.call else "")
 
 
 def _fits_address(facts: RequestFacts, block: str) -> bool:

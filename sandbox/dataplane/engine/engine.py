@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sandbox.cluster.contract import Object
-from sandbox.dataplane.engine.authorization import build_denial, build_facts, is_refused
+from sandbox.dataplane.engine.authorization import Policies, build_denial, build_facts, is_refused
 from sandbox.dataplane.engine.envoy import execute_decision
 from sandbox.dataplane.engine.http_messages import Call, Reply
 from sandbox.dataplane.engine.inbound import Apps, Arrival, PodReceiver, find_oldest_service
@@ -75,7 +75,7 @@ class MeshEngine:
         if service is None or not _finds_names(hop, source):
             wait = hop.context.draw_delay(2) if service is None else LOOKUP_SECONDS
             return Reply(hop.now + wait, failure="unknown host")
-        if source.kind == "sidecar":
+        if source.kind == "sidecar" and _is_taken(source, service, call.port):
             return self._send_by_envoy(source, source, hop)
         if source.captured:
             return self._send_by_ztunnel(source, service, hop)
@@ -88,9 +88,7 @@ class MeshEngine:
             waypoint = hop.context.around.pushed.find_workload_waypoint(address.pod)
         if waypoint is not None:
             return self._send_to_waypoint(source, waypoint, address, hop)
-        # A sidecar lets that pass through, without mutual TLS.
-        told = "DISABLE" if source.kind == "sidecar" else ""
-        return self._send_to_pod(source, address, Arrival(None, hop, told))
+        return self._send_to_pod(source, address, Arrival(None, hop, _get_plain_mode(source)))
 
     def _send_by_ztunnel(self, source: Workload, service: Object, hop: Hop) -> Reply:
         around = hop.context.around
@@ -111,7 +109,7 @@ class MeshEngine:
         if not there:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
         chosen = hop.context.chance.choice(there)
-        return self._send_to_pod(source, chosen, Arrival(service, hop))
+        return self._send_to_pod(source, chosen, Arrival(service, hop, _get_plain_mode(source)))
 
     def _send_to_waypoint(
         self, source: Workload, waypoint: Place, asked: Object | Endpoint, hop: Hop
@@ -251,6 +249,16 @@ class MeshEngine:
         )
 
 
+def _get_plain_mode(source: Workload) -> str:
+    """Return the mode of what passes a sidecar by or through: without mutual TLS; "" of others."""
+    return "DISABLE" if source.kind == "sidecar" else ""
+
+
+def _is_taken(source: Workload, service: Object, port: int) -> bool:
+    """Tell whether a sidecar gets what its pod sends to a Service."""
+    return source.redirection.takes_outbound(str(service["spec"].get("clusterIP", "")), port)
+
+
 def _decide(
     proxy: Workload, hop: Hop, headers: Mapping[str, str], address: Endpoint | None
 ) -> Decision:
@@ -308,7 +316,7 @@ def _is_denied(proxy: Workload, source: Workload, hop: Hop) -> bool:
         hop.call,
         encrypted=waypoint and source.is_meshed,
     )
-    return is_refused(around.policies, proxy, facts, asked)
+    return is_refused(Policies(around.policies, around.pushed.mesh), proxy, facts, asked)
 
 
 def _add_host_header(call: Call) -> dict[str, str]:

@@ -16,9 +16,16 @@ from sandbox.dataplane.engine.access_logs import (
     draw_client_address,
     is_logging,
 )
-from sandbox.dataplane.engine.authorization import build_denial, build_facts, is_refused
+from sandbox.dataplane.engine.authorization import (
+    Policies,
+    RequestFacts,
+    build_denial,
+    build_facts,
+    is_refused,
+)
 from sandbox.dataplane.engine.http_messages import Call, Reply
-from sandbox.dataplane.engine.mutual_tls import find_server_mode, settle_connection
+from sandbox.dataplane.engine.mesh_state import MeshState
+from sandbox.dataplane.engine.mutual_tls import Mode, find_server_mode, settle_connection
 from sandbox.dataplane.engine.proxy_reports import get_span_reporting, report_connection
 from sandbox.dataplane.engine.request_context import (
     ENVOY_MS,
@@ -65,6 +72,8 @@ class PodReceiver:
         """
         service, hop = arrival.service, arrival.hop
         around = hop.context.around
+        if target.kind == "sidecar" and not target.redirection.takes_inbound(port):
+            return self._receive_past_sidecar(client, target, port, arrival)
         mode = find_server_mode(target, port, around.peers)
         policy, failure = settle_connection(client, target, arrival.told, mode)
         if failure:
@@ -73,9 +82,8 @@ class PodReceiver:
         if target.captured and target.node not in around.ztunnels:
             return Reply(hop.now, failure="refused")
         layer7 = target.kind == "sidecar" and not _is_tcp(service, port)
-        encrypted = policy == "mutual_tls"
-        facts = build_facts(client, port, hop.call, encrypted=encrypted, layer7=layer7)
-        refused = target.is_meshed and is_refused(around.policies, target, facts)
+        facts = build_facts(client, port, hop.call, encrypted=policy == "mutual_tls", layer7=layer7)
+        refused = _is_refused_at(target, facts, around)
         if refused and not layer7:
             return Reply(hop.now, failure="reset")
         parties = Parties(client, target, build_service_labels(service), policy)
@@ -86,10 +94,22 @@ class PodReceiver:
         else:
             behind = hop.context.draw_delay(ZTUNNEL_MS) if target.captured else 0.0
             reply = self.call_app(target, port, hop.starting_at(hop.now + behind))
-        for reporter, side in (("source", client), ("destination", target)):
-            if side is not None and side.captured:
-                report_connection(reporter, parties, hop, reply)
+        _report_connections(parties, hop, reply)
         return reply
+
+    def _receive_past_sidecar(
+        self, client: Workload | None, target: Workload, port: int, arrival: Arrival
+    ) -> Reply:
+        """Receive at an application whose port is kept from its sidecar: mutual TLS, which its
+        callers still speak, is not understood there.
+        """
+        mode = find_server_mode(target, port, arrival.hop.context.around.peers)
+        # STRICT is nobody's to enforce here; DISABLE callers are told of.
+        taken: Mode = "DISABLE" if mode == "DISABLE" else "PERMISSIVE"
+        policy, failure = settle_connection(client, target, arrival.told, taken)
+        if failure or policy == "mutual_tls":
+            return Reply(arrival.hop.now, failure=failure or "tls")
+        return self.call_app(target, port, arrival.hop)
 
     def _receive_connection(self, parties: Parties, port: int, hop: Hop) -> Reply:
         """Receive at a sidecar that takes the port for TCP: it counts a connection and looks at
@@ -143,6 +163,19 @@ class PodReceiver:
         if text := format_request(app, hop.call, reply):
             hop.context.reports.append(WrittenLine(target.uid, "", text))
         return reply
+
+
+def _report_connections(parties: Parties, hop: Hop, reply: Reply) -> None:
+    """Report a connection for each end that a ztunnel has."""
+    for reporter, side in (("source", parties.source), ("destination", parties.destination)):
+        if side is not None and side.captured:
+            report_connection(reporter, parties, hop, reply)
+
+
+def _is_refused_at(target: Workload, facts: RequestFacts, around: MeshState) -> bool:
+    """Tell whether what stands before a pod refuses a request; nothing does outside the mesh."""
+    policies = Policies(around.policies, around.pushed.mesh)
+    return target.is_meshed and is_refused(policies, target, facts)
 
 
 def _describe_arrival(

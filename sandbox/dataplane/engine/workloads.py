@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sandbox.cluster.contract import Object
+from sandbox.dataplane.engine.redirection import Redirection, read_redirection
 from sandbox.dataplane.objects.pods import (
     Proxy,
     find_proxy,
@@ -46,6 +47,7 @@ class Workload:
     """Its containers' ports that have a name."""
     sampling: float = _DEFAULT_SAMPLING
     """Per cent of the requests that begin at its Envoy that are traced."""
+    redirection: Redirection = Redirection()
 
     @property
     def kind(self) -> str:
@@ -130,6 +132,7 @@ def read_workload(pod: Object) -> Workload:
             if port.get("name")
         },
         sampling=float(tracing.get("sampling") or _DEFAULT_SAMPLING),
+        redirection=read_redirection(get_annotations(pod)),
     )
 
 

@@ -134,7 +134,8 @@ class World:
         """Return the ready endpoints behind a Service's port, as its EndpointSlices list them."""
         port = find_port(service, number)
         place = (service["metadata"]["namespace"], service["metadata"]["name"])
-        if port is None:
+        # What is asked for here is always TCP.
+        if port is None or detect_protocol(port) == "udp":
             return ()
         return tuple(
             e

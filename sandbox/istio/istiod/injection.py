@@ -52,6 +52,10 @@ _NATIVE_FROM = (1, 33)
 """The kubelet version from which on Istio 1.30 uses native sidecars by itself."""
 
 
+_TEMPLATES = ("gateway", "grpc-agent", "grpc-simple", "sidecar")
+"""Names of the templates in the injector's configuration (Istio 1.23 and 1.30)."""
+
+
 def needs_native_sidecars(mesh: MeshConfiguration, kubelets: list[str]) -> bool:
     """Tell whether sidecars become init containers that keep running (native sidecars).
 
@@ -76,13 +80,20 @@ def _can_run_native_sidecars(kubelet: str) -> bool:
 def answer_injection_review(body: bytes, mesh: MeshConfiguration, kubelets: list[str]) -> Object:
     """Answer the AdmissionReview of a pod's creation.
 
-    The pod is always allowed; the answer has a JSON patch where a sidecar belongs in it.
+    The answer has a JSON patch where a sidecar belongs in the pod; one that asks for a template
+    which istiod does not have is denied.
     """
     question = json.loads(body)["request"]
     pod = question["object"]
     namespace = question.get("namespace") or pod.get("metadata", {}).get("namespace", "")
     response: Object = {"uid": question["uid"], "allowed": True}
-    if needs_injection(pod, namespace, any_word=mesh.identity.facts.any_word_refuses):
+    if not needs_injection(pod, namespace, any_word=mesh.identity.facts.any_word_refuses):
+        pass
+    elif unknown := _find_unknown_template(pod):
+        words = f'requested template "{unknown}" not found; have {", ".join(_TEMPLATES)}'
+        told = {"message": f"failed to run injection template: {words}"}
+        response |= {"allowed": False, "status": told}
+    else:
         injected = inject_sidecar(
             pod, namespace, mesh, native=needs_native_sidecars(mesh, kubelets)
         )
@@ -91,6 +102,12 @@ def answer_injection_review(body: bytes, mesh: MeshConfiguration, kubelets: list
             "patchType": "JSONPatch",
         }
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+def _find_unknown_template(pod: Object) -> str:
+    annotations = pod.get("metadata", {}).get("annotations") or {}
+    asked = str(annotations.get("inject.istio.io/templates", "")).split(",")
+    return next((t.strip() for t in asked if t.strip() and t.strip() not in _TEMPLATES), "")
 
 
 def needs_injection(pod: Object, namespace: str, *, any_word: bool = False) -> bool:
@@ -297,8 +314,11 @@ def _build_drain_hook() -> Object:
     return {"preStop": {"exec": {"command": command}}}
 
 
+_ASKED = ("httpGet", "tcpSocket", "grpc")
+
+
 def _rewrite_probes(spec: Object) -> list[Object]:
-    """Point HTTP probes to the agent on port 15020, which asks the application.
+    """Point probes of a port to the agent on port 15020, which asks the application.
 
     Return the environment that names the original probes (rewriteAppHTTPProbers).
     """
@@ -308,13 +328,11 @@ def _rewrite_probes(spec: Object) -> list[Object]:
             probe = container.get(key) or {}
             # The kubelet has no certificate: under strict mutual TLS its own request would be
             # refused.
-            if "httpGet" in probe:
+            if any(asked in probe for asked in _ASKED):
                 path = f"/app-health/{container['name']}/{word}"
-                probers[path] = {
-                    k: v for k, v in probe.items() if k in ("httpGet", "timeoutSeconds")
-                }
+                probers[path] = {k: v for k, v in probe.items() if k in (*_ASKED, "timeoutSeconds")}
                 container[key] = {
-                    **probe,
+                    **{k: v for k, v in probe.items() if k not in _ASKED},
                     "httpGet": {"path": path, "port": 15020, "scheme": "HTTP"},
                 }
     if not probers:

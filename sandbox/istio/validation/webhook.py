@@ -70,8 +70,10 @@ def list_unplayed(obj: Object) -> list[str]:
     kind, spec = obj.get("kind", ""), obj.get("spec") or {}
     if kind in _UNPLAYED:
         return [f"the sandbox stores {kind} and does not play it"]
-    if kind == "AuthorizationPolicy" and spec.get("action") in ("CUSTOM", "AUDIT"):
-        return [f"the sandbox does not play action {spec['action']} of {kind}"]
+    if kind == "AuthorizationPolicy" and spec.get("action") == "CUSTOM":
+        return ["the sandbox asks no external authorizer; where the mesh has none, it denies"]
+    if kind == "AuthorizationPolicy" and spec.get("action") == "AUDIT":
+        return [f"the sandbox does not play action AUDIT of {kind}"]
     return []
 
 

@@ -8,6 +8,7 @@ import contextlib
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Client, Object, Request, Response
+from sandbox.cluster.machinery.meta import CONFIG_MAPS
 from sandbox.observability.answers import build_text_response
 from sandbox.observability.metrics.prometheus_api import (
     SCRAPE_SECONDS,
@@ -17,7 +18,8 @@ from sandbox.observability.metrics.prometheus_api import (
 from sandbox.observability.metrics.query import Result, evaluate_query
 from sandbox.observability.metrics.store import Store
 from sandbox.observability.process_registry import ProcessRegistry
-from sandbox.observability.sources import Metrics
+from sandbox.observability.sources import Metrics, Sample
+from sandbox.yaml_text import read_yaml
 
 PORT = 9090
 _RELOADER_PORT = 8080
@@ -37,9 +39,47 @@ class Prometheus:
 
     async def start(self, pod: Object, client: Client) -> RunningPrometheus:
         """Start to scrape, with an empty store."""
-        running = RunningPrometheus(pod, self._clock, self._metrics, self._processes)
+        scrapes = await _scrapes_pods(client, pod["metadata"]["namespace"])
+        metrics = self._metrics if scrapes else _NoMetrics()
+        running = RunningPrometheus(pod, self._clock, metrics, self._processes)
         self._processes.add(running)
         return running
+
+
+class _NoMetrics:
+    """Nothing to scrape: a configuration without a job for pods."""
+
+    def samples(self) -> tuple[Sample, ...]:
+        """Return no samples."""
+        return ()
+
+    def list_targets(self) -> tuple[tuple[str, str], ...]:
+        """Return no pods."""
+        return ()
+
+
+async def _scrapes_pods(client: Client, namespace: str) -> bool:
+    """Tell whether the configuration has a job for pods that ask to be scraped; of all else in it
+    nothing is read."""
+    held = await client.get(CONFIG_MAPS, "prometheus", namespace)
+    text = ((held or {}).get("data") or {}).get("prometheus.yml")
+    if text is None:
+        return True
+    config = read_yaml(str(text))
+    jobs = config.get("scrape_configs") or () if isinstance(config, dict) else ()
+    return any(_is_for_pods(job) for job in jobs if isinstance(job, dict))
+
+
+def _is_for_pods(job: Object) -> bool:
+    roles = {each.get("role") for each in job.get("kubernetes_sd_configs") or ()}
+    asked = {
+        str(name)
+        for rule in job.get("relabel_configs") or ()
+        if rule.get("action") == "keep"
+        for name in rule.get("source_labels") or ()
+    }
+    label = "__meta_kubernetes_pod_annotation_prometheus_io_scrape"
+    return "pod" in roles and (not asked or label in asked)
 
 
 class RunningPrometheus:

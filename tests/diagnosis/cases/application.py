@@ -7,7 +7,7 @@ from bot.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, NAMESPACE, POD, SERVICE
 from bot.knowledge.objects.workloads import get_name
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster, Mode
-from tests.diagnosis.shapes import APP, MESH, condition, deployment, port, service
+from tests.diagnosis.shapes import APP, MESH, condition, deployment, pod, port, service
 
 CASES = Cases()
 APPS = ("productpage", "details", "reviews", "ratings")
@@ -218,3 +218,58 @@ def port_without_protocol(cluster: Cluster) -> None:
     cluster.change_service("ratings", name="web")
     cluster.change_service("details", name="http2")
     cluster.change_service("reviews", name="grpc-web")
+
+
+@CASES.names("service-selects-no-pods")
+def selects_others(cluster: Cluster) -> None:
+    """Another application answers in its name."""
+    cluster.get_spec(SERVICE, "ratings")["selector"] = {"app": "details"}
+
+
+@CASES.names("service-port-wrong")
+def port_for_datagrams(cluster: Cluster) -> None:
+    """UDP, which nobody speaks here."""
+    cluster.get_spec(SERVICE, "ratings")["ports"][0]["protocol"] = "UDP"
+
+
+@CASES.spares("service-port-wrong")
+@CASES.spares("service-port-not-http")
+def further_ports(cluster: Cluster) -> None:
+    """Ports beside the one that callers ask are for whatever else."""
+    spec = cluster.get_spec(SERVICE, "reviews")
+    spec["ports"] += [port("tcp-debug", 5005), port("dns", 5353, protocol="UDP")]
+
+
+@CASES.spares("service-port-wrong", Mode.SIDECARS)
+def page_at_another_port(cluster: Cluster) -> None:
+    """The route asks productpage where its Service is."""
+    cluster.get_spec(SERVICE, "productpage")["ports"][0]["port"] = 80
+    for rule in cluster.get_spec(HTTP_ROUTE, "bookinfo")["rules"]:
+        rule["backendRefs"][0]["port"] = 80
+
+
+@CASES.spares("no-restart-after-label")
+@CASES.spares("injection-opted-out")
+def evicted_long_ago(cluster: Cluster) -> None:
+    """A pod that was evicted and replaced stays in the list, as it was without a sidecar."""
+    old = pod(cluster.get(DEPLOYMENT, "reviews-v1"), 7)
+    old["status"] = {"phase": "Failed", "reason": "Evicted"}
+    cluster.add(old)
+
+
+def tell_host(cluster: Cluster, host: str) -> None:
+    """Tells productpage whom to ask for reviews."""
+    container = cluster.get_template("productpage-v1")["spec"]["containers"][0]
+    container["env"] = [{"name": "REVIEWS_HOSTNAME", "value": host}]
+
+
+@CASES.names("service-missing")
+def asks_a_host_that_is_none(cluster: Cluster) -> None:
+    """Its environment names no Service."""
+    tell_host(cluster, "reviews-api")
+
+
+@CASES.spares("service-missing")
+def asks_by_the_full_name(cluster: Cluster) -> None:
+    """The same Service."""
+    tell_host(cluster, f"reviews.{APP}.svc.cluster.local")

@@ -8,6 +8,7 @@ from bot.ports import TrafficReport
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cases.rules import add_rules, define_subsets, lead
 from tests.diagnosis.cluster import Cluster
+from tests.diagnosis.shapes import APP, port, service
 
 CASES = Cases()
 POOL = {"tcp": {"maxConnections": 1}, "http": {"http1MaxPendingRequests": 1}}
@@ -57,6 +58,21 @@ def want_database(cluster: Cluster) -> None:
 def database_not_there(cluster: Cluster) -> None:
     """No Service mongodb."""
     want_database(cluster)
+
+
+@CASES.names("ratings-database-missing")
+def database_at_another_port(cluster: Cluster) -> None:
+    """Its Service has no such port."""
+    want_database(cluster)
+    selector = {"app": "details"}
+    cluster.add(service("mongodb", APP, selector, port("mongo", 27018, 9080)))
+
+
+@CASES.spares("ratings-database-missing")
+def database_there(cluster: Cluster) -> None:
+    """A Service of that name and port, with a ready pod."""
+    want_database(cluster)
+    cluster.add(service("mongodb", APP, {"app": "details"}, port("mongo", 27017, 9080)))
 
 
 @CASES.spares("ratings-database-missing")

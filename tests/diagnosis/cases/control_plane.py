@@ -137,3 +137,53 @@ def stale_and_ignored(cluster: Cluster) -> None:
 def stale_for_others(cluster: Cluster) -> None:
     """It is asked about another namespace only."""
     add_stale_webhook(cluster, "Fail", {"team": "shop"})
+
+
+@CASES.names("control-plane-down")
+def istiod_not_selected(cluster: Cluster) -> None:
+    """It runs, and webhooks and proxies have no way to it."""
+    cluster.get_spec(SERVICE, "istiod")["selector"] = {"app": "pilot"}
+
+
+@CASES.names("control-plane-down")
+@CASES.spares("stale-webhook", instead="control-plane-down")
+@CASES.spares("injector-webhook-missing", instead="control-plane-down")
+def istiod_without_service(cluster: Cluster) -> None:
+    """The webhooks are those of an istiod that is there."""
+    cluster.remove(SERVICE, "istiod")
+    cluster.missing_services.add((MESH, "istiod"))
+
+
+@CASES.names("control-plane-down")
+def istiod_at_another_port(cluster: Cluster) -> None:
+    """The port leads to one where it does not listen."""
+    next(p for p in cluster.get_spec(SERVICE, "istiod")["ports"] if p["port"] == 15012)[
+        "targetPort"
+    ] = 9090
+
+
+@CASES.names("stale-webhook")
+@CASES.spares("pods-refused", instead="stale-webhook")
+def policy_engine_asleep(cluster: Cluster) -> None:
+    """Its Service is there, and nobody answers."""
+    asked = webhook("kyverno", ("validate.kyverno.svc-fail", {}, {}))
+    asked["webhooks"][0]["clientConfig"]["service"] |= {"name": "kyverno-svc", "namespace": "kv"}
+    cluster.add(asked)
+    call = 'failed calling webhook "validate.kyverno.svc-fail"'
+    why = 'no endpoints available for service "kyverno-svc"'
+    cluster.refuse_pods("ratings-v1", f"forbidden: Internal error occurred: {call}: {why}")
+
+
+@CASES.names("pods-refused")
+def injector_with_another_certificate(cluster: Cluster) -> None:
+    """istiod runs and is reached, and the API server does not trust it."""
+    call = 'failed calling webhook "namespace.sidecar-injector.istio.io"'
+    why = "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+    cluster.refuse_pods("ratings-v1", f"forbidden: Internal error occurred: {call}: {why}")
+
+
+@CASES.names("pods-refused")
+def policy_engine_says_no(cluster: Cluster) -> None:
+    """A webhook that answers, and denies."""
+    words = 'admission webhook "validate.kyverno.svc-fail" denied the request: no limits'
+    cluster.refuse_pods("ratings-v1", f"forbidden: {words}")

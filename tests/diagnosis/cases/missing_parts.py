@@ -42,3 +42,30 @@ def secret_missing(cluster: Cluster) -> None:
 def image_missing(cluster: Cluster) -> None:
     """A container that waits for its image."""
     cluster.make_wait("details-v1", "ErrImagePull", "not found")
+
+
+@CASES.names("mount-missing")
+def claim_missing(cluster: Cluster) -> None:
+    """No node can mount a claim that nobody made."""
+    words = '0/1 nodes are available: persistentvolumeclaim "data" not found.'
+    cluster.make_pending("reviews-v1", words)
+
+
+@CASES.names("mount-missing")
+def claim_unbound(cluster: Cluster) -> None:
+    """Nobody provides what the claim asks for."""
+    words = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+    cluster.make_pending("reviews-v1", words)
+
+
+@CASES.spares("mount-missing", instead="insufficient-resources")
+def no_room(cluster: Cluster) -> None:
+    """Another reason of the scheduler's."""
+    cluster.make_pending("reviews-v1", "0/1 nodes are available: 1 Insufficient cpu.")
+
+
+@CASES.names("mount-missing")
+def key_missing(cluster: Cluster) -> None:
+    """The Secret is there, without that key."""
+    found = cluster.make_wait("details-v1", "ContainerCreating", age=20)
+    cluster.add_event(found, "FailedMount", "references non-existent secret key: password")

@@ -301,3 +301,30 @@ def spans_off_for_the_neighbour(cluster: Cluster) -> None:
     """Another namespace's Telemetry."""
     cluster.apply(TELL, namespace="shop")
     cluster.get_spec(TELEMETRY, "default")["tracing"] = [{"disableSpanReporting": True}]
+
+
+@CASES.names("tracing-backend-missing")
+def collector_at_another_port(cluster: Cluster) -> None:
+    """The Service has no such port."""
+    cluster.get_spec(SERVICE, "zipkin")["ports"][0]["port"] = 9412
+
+
+@CASES.names("tracing-backend-missing")
+def collector_listens_elsewhere(cluster: Cluster) -> None:
+    """Jaeger takes spans at 9411."""
+    cluster.get_spec(SERVICE, "zipkin")["ports"][0]["targetPort"] = 9999
+
+
+@CASES.names("prometheus-not-ready")
+def prometheus_at_another_port(cluster: Cluster) -> None:
+    """Kiali asks at 9090."""
+    cluster.get_spec(SERVICE, "prometheus")["ports"][0]["port"] = 9091
+
+
+@CASES.names("tracing-backend-missing")
+def collector_by_its_name_alone(cluster: Cluster) -> None:
+    """It is looked up in the proxy's namespace."""
+    set_tracing(cluster, sampling=100, zipkin={"address": "zipkin:9411"})
+    for pod in cluster.list_app_pods():
+        told = {"tracing": {"zipkin": {"address": "zipkin:9411"}}}
+        pod["spec"]["initContainers"][0]["env"][0]["value"] = json.dumps(told)

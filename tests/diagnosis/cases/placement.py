@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.kinds import DEPLOYMENT, NODE
+from bot.kinds import DEPLOYMENT, EVENT, NODE
 from bot.knowledge.objects.workloads import get_condition
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster, Mode, leave_mesh
@@ -144,3 +144,37 @@ def baseline_in_ambient(cluster: Cluster) -> None:
 def warned_only(cluster: Cluster) -> None:
     """A level that only warns."""
     cluster.labels["pod-security.kubernetes.io/warn"] = "restricted"
+
+
+@CASES.names("insufficient-resources", Mode.AMBIENT)
+@CASES.spares("node-unschedulable", Mode.AMBIENT, instead="insufficient-resources")
+def no_room_for_a_pod_of_one_node(cluster: Cluster) -> None:
+    """That other nodes do not match says nothing of a DaemonSet's pod."""
+    words = (
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node "
+        "affinity/selector."
+    )
+    pod = cluster.make_pending("details-v1", words)
+    field = {"key": "metadata.name", "operator": "In", "values": ["node-1"]}
+    terms = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    pod["spec"]["affinity"] = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}
+    }
+
+
+@CASES.names("node-unschedulable")
+@CASES.spares("insufficient-resources", instead="node-unschedulable")
+def port_of_the_node_taken(cluster: Cluster) -> None:
+    """Nodes whose port another pod has."""
+    words = "1 node(s) didn't have free ports for the requested pod ports."
+    cluster.make_pending("details-v1", f"0/1 nodes are available: {words}")
+
+
+@CASES.names("node-unschedulable")
+@CASES.spares("pod-starting", instead="node-unschedulable")
+def no_such_scheduler(cluster: Cluster) -> None:
+    """Nobody has looked at the pod, and nobody says so."""
+    pod = cluster.make_pending("details-v1", "")
+    pod["status"] = {"phase": "Pending", "conditions": []}
+    pod["spec"]["schedulerName"] = "volcano"
+    cluster.objects[EVENT] = []

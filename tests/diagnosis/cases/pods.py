@@ -178,3 +178,36 @@ def young_and_whole(cluster: Cluster) -> None:
     """What is young and answers does not have to be waited for."""
     cluster.list_pods("reviews-v2")[0]["metadata"]["creationTimestamp"] = stamp(20)
     cluster.page = PageProbe("productpage", 200, True, Text("the page is whole"))
+
+
+@CASES.names("crash-loop")
+@CASES.spares("readiness-failing", instead="crash-loop")
+def runs_between_two_ends(cluster: Cluster) -> None:
+    """A container of a loop is shown as running now and then."""
+    status = cluster.make_unready("ratings-v1")["status"]["containerStatuses"][0]
+    ended = {"exitCode": 3, "reason": "Error", "startedAt": stamp(90), "finishedAt": stamp(88)}
+    status |= {"restartCount": 3, "lastState": {"terminated": ended}}
+
+
+@CASES.names("out-of-memory")
+def killed_and_started_again(cluster: Cluster) -> None:
+    """The same, with the kernel's reason."""
+    status = cluster.make_unready("ratings-v1")["status"]["containerStatuses"][0]
+    ended = {"exitCode": 137, "reason": "OOMKilled"}
+    status |= {"restartCount": 1, "lastState": {"terminated": ended}}
+
+
+@CASES.names("readiness-failing")
+def ended_after_a_long_run(cluster: Cluster) -> None:
+    """What ended once after an hour is no loop."""
+    status = cluster.make_unready("ratings-v1")["status"]["containerStatuses"][0]
+    ended = {"exitCode": 1, "reason": "Error", "startedAt": stamp(7200), "finishedAt": stamp(900)}
+    status |= {"restartCount": 1, "lastState": {"terminated": ended}}
+
+
+@CASES.names("crash-loop")
+@CASES.spares("mount-missing", instead="crash-loop")
+def command_not_there(cluster: Cluster) -> None:
+    """The runtime finds no such program."""
+    words = 'runc create failed: exec: "/opt/detials": stat /opt/detials: no such file or directory'
+    cluster.make_wait("details-v1", "RunContainerError", words)

@@ -227,7 +227,7 @@ def condition_met(cluster: Cluster) -> None:
     """`when` names the caller's own namespace, and a header that nobody can judge."""
     conditions = [
         {"key": "source.namespace", "values": [APP], "notValues": [MESH]},
-        {"key": "request.headers[x-team]", "values": ["a"]},
+        {"key": "request.headers[user-agent]", "values": ["a"]},
     ]
     add_rule(cluster, "ALLOW", "reviews", when=conditions)
 
@@ -326,3 +326,84 @@ def condition_that_cannot_be_judged(cluster: Cluster) -> None:
 def policy_of_the_neighbour(cluster: Cluster) -> None:
     """Another namespace's policy."""
     cluster.apply(POLICY, namespace="shop")
+
+
+@CASES.spares("authorization-denies")
+def only_tried_out(cluster: Cluster) -> None:
+    """A dry run counts what it would refuse."""
+    add_rule(cluster, "DENY", "details")
+    policy = cluster.get(AUTHORIZATION_POLICY, "guard")
+    policy["metadata"]["annotations"] = {"istio.io/dry-run": "true"}
+
+
+def ask_provider(cluster: Cluster, name: str) -> None:
+    """Adds a policy that asks an authorizer, and one that the mesh has."""
+    add_rule(cluster, "CUSTOM", "details")
+    cluster.get_spec(AUTHORIZATION_POLICY, "guard")["provider"] = {"name": name}
+    known = {"name": "opa", "envoyExtAuthzGrpc": {"service": "opa.opa.svc", "port": 9191}}
+    cluster.mesh_config["extensionProviders"] = [known]
+
+
+@CASES.names("authorization-denies")
+def authorizer_unknown(cluster: Cluster) -> None:
+    """istiod has a proxy deny what nobody can decide."""
+    ask_provider(cluster, "oap")
+
+
+@CASES.spares("authorization-denies")
+def authorizer_known(cluster: Cluster) -> None:
+    """What the authorizer says is not known here."""
+    ask_provider(cluster, "opa")
+
+
+@CASES.names("authorization-denies")
+def address_not_among_allowed(cluster: Cluster) -> None:
+    """A block in which no pod is."""
+    sources = [{"source": {"ipBlocks": ["192.0.2.0/24"]}}]
+    add_rule(cluster, "ALLOW", "reviews", **{"from": sources})
+
+
+@CASES.spares("authorization-denies")
+def address_among_allowed(cluster: Cluster) -> None:
+    """The pods' own network."""
+    sources = [{"source": {"ipBlocks": ["10.244.0.0/16"]}}]
+    add_rule(cluster, "ALLOW", "reviews", **{"from": sources})
+
+
+@CASES.names("authorization-denies")
+def header_that_nobody_sends(cluster: Cluster) -> None:
+    """A token in a header that Bookinfo does not hand on."""
+    condition = {"key": "request.headers[x-token]", "notValues": ["admin"]}
+    add_rule(cluster, "DENY", "ratings", when=[condition])
+
+
+@CASES.names("authorization-denies")
+def host_without_its_port(cluster: Cluster) -> None:
+    """Callers write the port, and hosts are compared as they are written."""
+    add_rule(cluster, "ALLOW", "reviews", to=[{"operation": {"hosts": ["reviews"]}}])
+
+
+@CASES.spares("authorization-denies")
+def host_with_its_port(cluster: Cluster) -> None:
+    """As callers write it."""
+    add_rule(cluster, "ALLOW", "reviews", to=[{"operation": {"hosts": ["Reviews:9080"]}}])
+
+
+@CASES.spares("authorization-denies")
+def deny_without_rules(cluster: Cluster) -> None:
+    """What has no rule matches nothing."""
+    add_rule(cluster, "DENY", "details")
+    cluster.get_spec(AUTHORIZATION_POLICY, "guard")["rules"] = []
+
+
+@CASES.names("authorization-denies")
+def allow_without_rules(cluster: Cluster) -> None:
+    """And so it lets nobody in."""
+    add_rule(cluster, "ALLOW", "details")
+    cluster.get_spec(AUTHORIZATION_POLICY, "guard")["rules"] = []
+
+
+@CASES.spares("authorization-denies", Mode.SIDECARS)
+def target_without_waypoint(cluster: Cluster) -> None:
+    """Sidecars read no policy that is for a Service."""
+    target_service(cluster, "DENY", "details")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from sandbox.cluster.contract import ApiError, Request
+from sandbox.cluster.machinery.meta import CONFIG_MAPS
 from sandbox.observability.jaeger.program import parse_microseconds
 from sandbox.observability.sources import Span
 from tests.sandbox.istio.istiod.mesh import DEPLOYMENTS, PODS, SERVICES, SYSTEM, eventually
@@ -140,6 +141,21 @@ async def test_a_restarted_prometheus_has_forgotten(mesh: World) -> None:
     mesh.feed.start([])
     mesh.cluster.kill_pod(SYSTEM, await _prometheus(mesh))
     await eventually(lambda: _forgotten(mesh))
+
+
+@pytest.mark.parametrize("kiali", ["2.26"])
+async def test_without_a_job_for_pods_nothing_is_scraped(mesh: World) -> None:
+    """Prometheus reads from its configuration whether it looks at pods."""
+    client = mesh.mesh.client
+    held = await client.get(CONFIG_MAPS, "prometheus", SYSTEM)
+    assert held is not None
+    text = held["data"]["prometheus.yml"].replace("io_scrape", "io_scraped")
+    await client.update({**held, "data": {"prometheus.yml": text}})
+    mesh.feed.start([("up_total", {}, 1.0)])
+    mesh.cluster.kill_pod(SYSTEM, await _prometheus(mesh))
+    await eventually(lambda: _forgotten(mesh))
+    await mesh.feed.steady(40)
+    assert await _forgotten(mesh)
 
 
 async def _prometheus(mesh: World) -> str:

@@ -18,6 +18,8 @@ HELPLESS = (
     "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not "
     "helpful for scheduling."
 )
+HOST = "kubernetes.io/hostname"
+NOT_BESIDE = "2 node(s) didn't match pod affinity rules"
 
 
 def asks(cpu: str, memory: str = "1Mi") -> Object:
@@ -44,6 +46,63 @@ async def test_words_of_a_refusal(world: World, spec: Object, reasons: str) -> N
     assert event["message"] == f"0/2 nodes are available: {reasons}. {HELPLESS}"
     condition = find_status_condition(pod, "PodScheduled") or {}
     assert (condition["reason"], condition["message"]) == ("Unschedulable", event["message"])
+
+
+def term(app: str) -> Object:
+    """An affinity's term: pods of an app, by node."""
+    meant = {"labelSelector": {"matchLabels": {"app": app}}}
+    return {"requiredDuringSchedulingIgnoredDuringExecution": [{**meant, "topologyKey": HOST}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "reasons"),
+    [
+        (
+            {"container": {"resources": {"limits": {"nvidia.com/gpu": "1"}}}},
+            "2 Insufficient nvidia.com/gpu",
+        ),
+        ({"pod": {"affinity": {"podAffinity": term("cache")}}}, NOT_BESIDE),
+        (
+            {"pod": {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone"}]}},
+            "2 node(s) didn't match pod topology spread constraints (missing required label)",
+        ),
+    ],
+)
+async def test_words_about_neighbours(world: World, spec: Object, reasons: str) -> None:
+    """Devices that no node has, pods that are not there, and labels that nodes lack."""
+    await world.client.create(deployment("web", **spec))
+    event = await world.event("FailedScheduling")
+    assert event["message"] == f"0/2 nodes are available: {reasons}. {HELPLESS}"
+
+
+async def test_one_pod_for_each_node(world: World) -> None:
+    """Pods that keep each other off a node leave the third without one."""
+    spec = {"affinity": {"podAntiAffinity": term("web")}}
+    await world.client.create(deployment("web", replicas=3, pod=spec))
+    message = (await world.event("FailedScheduling"))["message"]
+    assert "2 node(s) didn't match pod anti-affinity rules." in message
+    nodes = {pod["spec"].get("nodeName") for pod in await world.pods("web")}
+    assert nodes == {"node-1", "node-2", None}
+
+
+async def test_claims(world: World) -> None:
+    """A pod waits for its claim, and for the class that the claim names."""
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    await world.client.create(deployment("web", pod={"volumes": [volume]}))
+    await world.event("FailedScheduling", 'persistentvolumeclaim "data" not found')
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    meta, spec = {"name": "data", "namespace": "demo"}, {"storageClassName": "fast"}
+    await world.client.create({**claim, "metadata": meta, "spec": spec})
+    await world.event("FailedScheduling", "pod has unbound immediate PersistentVolumeClaims")
+    provided = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass"}
+    await world.client.create({**provided, "metadata": {"name": "fast"}, "provisioner": "x"})
+    await world.pod("web")
+
+
+async def test_priority_class_that_is_missing(world: World) -> None:
+    """The API server refuses pods of a PriorityClass that nobody made."""
+    await world.client.create(deployment("web", pod={"priorityClassName": "critical"}))
+    await world.event("FailedCreate", "no PriorityClass with name critical was found")
 
 
 async def test_taints_and_cordons(world: World) -> None:

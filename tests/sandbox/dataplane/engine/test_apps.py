@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
-from sandbox.dataplane.apps.productpage import select_forwarded_headers
+from sandbox.cluster.contract import Object
+from sandbox.dataplane.apps.productpage import ProductPage, select_forwarded_headers
+from sandbox.dataplane.apps.services import create_app
 from sandbox.dataplane.engine.http_messages import Call
 from tests.sandbox.dataplane.engine.place import Place, Seen, rules
 
@@ -134,3 +137,25 @@ def test_lost_details_are_said_on_the_page() -> None:
 def test_the_other_applications(pod: str, path: str, status: int) -> None:
     """Each answers JSON on its paths and nothing on others."""
     assert Place().ask(path, pod=pod).status == status
+
+
+def test_hosts_of_the_environment() -> None:
+    """productpage asks whom it is told to ask, in the domain that it is told."""
+    pod: Object = {
+        "metadata": {"name": "p", "namespace": "bookinfo"},
+        "spec": {
+            "containers": [
+                {
+                    "image": "docker.io/istio/examples-bookinfo-productpage-v1:1.20.3",
+                    "env": [
+                        {"name": "REVIEWS_HOSTNAME", "value": "reviews-api"},
+                        {"name": "SERVICES_DOMAIN", "value": "shop"},
+                    ],
+                }
+            ]
+        },
+    }
+    app = create_app(pod, random.Random(1))
+    assert isinstance(app, ProductPage)
+    assert app.hosts["reviews"] == "reviews-api.shop"
+    assert app.hosts["details"] == "details.shop"

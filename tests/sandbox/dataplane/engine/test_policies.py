@@ -220,3 +220,27 @@ def test_ratings_v2_wants_its_database() -> None:
     place = Place(images={"ratings-v1": image})
     reply = place.ask("/ratings/0", pod="ratings")
     assert (reply.status, b"could not connect to ratings database" in reply.body) == (500, True)
+
+
+def test_a_trial_refuses_nothing() -> None:
+    """A policy marked as a dry run is only counted."""
+    trial = policy(action="DENY", rules=[{}])
+    trial["metadata"]["annotations"] = {"istio.io/dry-run": "true"}
+    assert has_reviews(Place(policies=[trial]))
+
+
+@pytest.mark.parametrize(("method", "refused"), [("GET", True), ("POST", False)])
+def test_an_authorizer_that_is_unknown(method: str, refused: bool) -> None:
+    """What the rules of such a policy match is denied (Istio)."""
+    rules = [{"to": [{"operation": {"methods": [method]}}]}]
+    asked = policy(
+        action="CUSTOM", provider={"name": "x"}, rules=rules, selector=selecting("reviews")
+    )
+    assert has_reviews(Place(policies=[asked])) is not refused
+
+
+@pytest.mark.parametrize(("host", "seen"), [("reviews", False), ("Reviews:9080", True)])
+def test_hosts_are_compared_with_their_port(host: str, seen: bool) -> None:
+    """Callers write the port into the Host header, and nobody takes it off."""
+    rules = [{"to": [{"operation": {"hosts": [host]}}]}]
+    assert has_reviews(Place(policies=[policy(rules=rules, selector=selecting("reviews"))])) is seen
