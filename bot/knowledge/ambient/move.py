@@ -20,7 +20,7 @@ async def move_application(context: Context, done: list[Text], *, whole: bool) -
     """
     if not await join.wait_for_agents(context):
         return verify_ambient.build_missing_agents_verdict(context)
-    done += await sidecars.change_injection_labels(context, on=False)
+    done += await sidecars.set_injection_labels(context, on=False)
     done += await sidecars.withdraw_own_requests(context)
     restart = await sidecar_rollout.restart_workloads(context, on=False)
     if restart.lagging:

@@ -71,24 +71,25 @@ async def plan_injection(context: Context) -> Plan | None:
 
 
 async def plan_removal(context: Context) -> Plan | None:
-    """Return what `inject off` takes from others: labels of the namespace, labels by which pods ask
-    for a sidecar themselves, and pods that are made anew; None when it takes nothing.
+    """Return what `inject off` takes from others: labels by which pods ask for a sidecar
+    themselves, and pods that are made anew; None when it takes neither. The namespace's labels are
+    what it is asked for: they are named beside these.
     """
     labels = await sidecars.find_removed_labels(context)
     found = await sidecars.find_own_requests(context)
     restarts = await describe_foreign_restarts(context, on=False)
-    if not (found or labels):
-        return build_restart_plan(context, restarts)
+    if not found:
+        return build_restart_plan(
+            context, (*(labels.lines if labels and restarts else ()), *restarts)
+        )
     requests = await describe_own_requests(context, found)
     items = (*(labels.lines if labels else ()), *requests, *restarts)
-    words = Text("some pods ask for a sidecar themselves, whatever their namespace says.")
     return Plan(
-        words if found else Text("a label that others set brings the sidecars."),
+        Text("some pods ask for a sidecar themselves, whatever their namespace says."),
         items,
         (Text("`{command} undo` brings the labels back.", command=context.command),),
         in_context("button", "Take them out"),
         compute_digest(items),
-        (labels.id,) if labels else (),
     )
 
 

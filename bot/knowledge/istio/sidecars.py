@@ -78,17 +78,11 @@ def has_native_sidecar(pod: Object) -> bool:
 async def set_injection_labels(context: Context, *, on: bool) -> tuple[Text, ...]:
     """Change the namespace's labels so that pods get sidecars, or none; return the changes.
 
-    What others set, or notice, is asked about beforehand.
+    To have them `on` is asked about beforehand where others notice it; off is what off asks for,
+    whoever set the labels, and the changes say who did.
     """
-    conflict = (
-        (await find_noticed_labels(context)).conflict if on else await find_removed_labels(context)
-    )
-    require_confirmed(context, conflict)
-    return await change_injection_labels(context, on=on)
-
-
-async def change_injection_labels(context: Context, *, on: bool) -> tuple[Text, ...]:
-    """Change the namespace's labels in the same way, for a step that was confirmed as a whole."""
+    if on:
+        require_confirmed(context, (await find_noticed_labels(context)).conflict)
     change = choose_labels(await read_injectors(context), await read_labels(context), on=on)
     return await relabel_namespace(context, change)
 

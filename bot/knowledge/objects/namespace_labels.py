@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.kinds import NAMESPACE
+from bot.kinds import NAMESPACE, Object
 from bot.knowledge.objects.conflicts import ObjectConflict, judge_labels, require_confirmed
 from bot.knowledge.objects.workloads import get_labels
 from bot.steps import Context
-from bot.text import Text
+from bot.text import Listed, Text
 
 
 async def find_label_conflicts(
@@ -40,6 +40,15 @@ async def relabel_namespace(
     return tuple(
         Text("label {key}={value} set", key=key, value=value)
         if value
-        else Text("label {key} removed", key=key)
+        else describe_removal(live or {}, key)
         for key, value in patch.items()
     )
+
+
+def describe_removal(live: Object, key: str) -> Text:
+    """Return that a label is removed, with who set it, where that was somebody else."""
+    lost = judge_labels(live, {key: None})
+    if lost is None or not lost.managers:
+        return Text("label {key} removed", key=key)
+    managers = Listed(lost.managers, "comma")
+    return Text("label {key} removed, which {managers} set", key=key, managers=managers)
