@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -159,6 +160,22 @@ async def test_one_that_cannot_beat_drops_its_work_before_others_take_it(
     await asyncio.sleep(0.15)
     assert not cut.is_fenced
     beating.cancel()
+
+
+async def test_one_that_has_shown_no_life_for_a_while_stops() -> None:
+    """By its own clock, whether or not its database can be reached: nobody has to tell it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nothing answers there
+        url = f"postgresql://bot@127.0.0.1:{taken.getsockname()[1]}/none"
+        engine = build_engine(parse_url(url))
+        cut = Replicas(engine, owner="x", now=lambda: datetime.now(UTC), rhythm=QUICK)
+        assert not cut.is_fenced
+        beating = asyncio.create_task(cut.run_heartbeats(lambda: None))
+        async with asyncio.timeout(10):
+            while not cut.is_fenced:  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(QUICK.beat)
+        beating.cancel()
+        await engine.dispose()
 
 
 @pytest.mark.parametrize("url", BACKENDS[:1], indirect=True)
