@@ -47,7 +47,8 @@ def mask_url(url: str) -> str:
     if not rest or not re.fullmatch(r"[\w+.-]+", scheme):
         return HIDDEN
     if scheme.startswith("sqlite"):
-        return url
+        # A file has no password; what is called one all the same is not shown.
+        return PARAMETER.sub(rf"\g<1>{HIDDEN}", url)
     place = re.split(r"[?#]", rest, maxsplit=1)[0]
     mark, tail = rest[len(place) : len(place) + 1], rest[len(place) + 1 :]
     userinfo, at, where = place.rpartition("@")

@@ -48,6 +48,7 @@ def test_a_urls_password_is_not_shown(url: str) -> None:
         ("postgresql://db:5432/meshbot", "postgresql://db:5432/meshbot"),
         ("postgresql://bot:12345", "postgresql://…"),
         ("sqlite:////var/lib/mesh bot/it.sqlite", "sqlite:////var/lib/mesh bot/it.sqlite"),
+        ("sqlite:///it.sqlite?password=hunter2", "sqlite:///it.sqlite?password=…"),
     ],
 )
 def test_what_is_no_password_stays(url: str, shown: str) -> None:

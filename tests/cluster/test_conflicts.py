@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.cluster import KubernetesCluster
-from bot.errors import NotFound
+from bot.errors import NotFound, UserError
 from bot.kinds import SERVICE, Kind, Object
 from bot.knowledge.objects.conflicts import (
     ObjectConflict,
@@ -20,11 +20,13 @@ from bot.knowledge.objects.conflicts import (
     find_write_conflicts,
     judge_deletion,
     judge_labels,
+    require_confirmed,
 )
 from bot.knowledge.objects.desired import extract_desired_state, extract_restorable_state
 from bot.knowledge.objects.ownership import is_meaningful, list_foreign_owners, owns
 from bot.knowledge.objects.writes import compare_write, write_object
 from bot.steps import Context
+from bot.text import verbatim
 from tests.cluster.test_contract import definition
 from tests.knowledge.observe.stage import asking
 
@@ -273,3 +275,17 @@ async def test_the_question_lists_every_loss(context: Context, namespace: str) -
     ]
     assert build_plan(context, []) is None
     assert build_plan(context, found) == plan
+
+
+async def test_one_confirmation_is_no_leave_for_another_loss(tmp_path: Path) -> None:
+    """What was shown and confirmed is taken; what somebody set since, and the same object with
+    another loss, is not."""
+    shown = ObjectConflict("VirtualService reviews", ("kubectl",), (verbatim("hosts: a → b"),))
+    other = replace(shown, changes=(verbatim("hosts: c → b"),))
+    async with asking({}, tmp_path) as made:
+        confirmed = replace(made, confirmed=(shown.id,))
+        require_confirmed(confirmed, shown)
+        require_confirmed(made, None)
+        for context, loss in ((confirmed, other), (made, shown)):
+            with pytest.raises(UserError, match="nobody was asked about it"):
+                require_confirmed(context, loss)
