@@ -178,6 +178,20 @@ def test_not_yet_gets_no_cause_of_another_subject() -> None:
     assert choose_cause(get_step("bookinfo"), diagnosis, met=False) is None
 
 
+def test_done_is_taken_back_only_by_what_is_met_at_that_step() -> None:
+    """What is broken elsewhere explains a verdict that is not yet, and leaves a Done as it was
+    seen."""
+    for change, owner in (
+        (application.details_service_gone, "bookinfo"),
+        (control_plane.injector_deleted, "inject"),
+        (routing.catch_all_first, "route"),
+    ):
+        diagnosis = find(spoil(change))
+        assert choose_cause(get_step(owner), diagnosis, met=True) is not None
+        assert choose_cause(get_step("expose"), diagnosis, met=True) is None
+        assert choose_cause(get_step("expose"), diagnosis, met=False) is not None
+
+
 def test_done_is_taken_back_only_for_what_is_met_at_the_step() -> None:
     """A route that never acts is not Done; that details has no Service is not the route's fault."""
     route = get_step("route")
