@@ -24,8 +24,14 @@ from bot.knowledge.lessons.strangers import (
     find_strangers,
     get_export,
     hide_services,
+    judge_export,
 )
-from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts, judge_deletion
+from bot.knowledge.objects.conflicts import (
+    ObjectConflict,
+    build_plan,
+    find_write_conflicts,
+    judge_deletion,
+)
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.ownership import is_own
@@ -98,13 +104,25 @@ async def plan_policy(context: Context, egress: Egress) -> Plan | None:
         return None
     wanted = egress.build_objects(context.workshop.app_namespace)
     found = await find_write_conflicts(context, wanted, exact=True)
+    found += await find_export_conflicts(context, hidden=True)
     return build_plan(context, found, egress.words)
 
 
 async def plan_end(context: Context) -> Plan | None:
     """Return what others lose with the policy and the entries; None when they lose nothing."""
     lost = [found for each in await find_made(context) if (found := judge_deletion(each))]
+    lost += await find_export_conflicts(context, hidden=False)
     return build_plan(context, lost, Text("the mesh's own outbound policy holds again."))
+
+
+async def find_export_conflicts(context: Context, *, hidden: bool) -> list[ObjectConflict]:
+    """Return what others lose when the hosts become strangers, or known again."""
+    services = [
+        each
+        for each in await find_strangers(context)
+        if (get_export(each) == NOBODY_KNOWS) is not hidden
+    ]
+    return [found for each in services if (found := judge_export(each, hidden=hidden))]
 
 
 async def check_prerequisites(context: Context, now: Snapshot) -> Verdict | None:

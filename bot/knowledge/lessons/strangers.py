@@ -11,6 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.kinds import SERVICE, SERVICE_ENTRY, SIDECAR, Object
+from bot.knowledge.objects.conflicts import (
+    ObjectConflict,
+    judge_differences,
+    require_confirmed,
+)
+from bot.knowledge.objects.diff import Difference
 from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.routing.manifests import PORT, build_object
 from bot.steps import Context
@@ -58,12 +64,28 @@ def get_export(service: Object) -> str:
     return str((service["metadata"].get("annotations") or {}).get(EXPORT_TO) or "")
 
 
+def judge_export(service: Object, *, hidden: bool) -> ObjectConflict | None:
+    """Return what hiding a Service, or showing it again, takes from others; None when nothing."""
+    before, after = get_export(service) or None, NOBODY_KNOWS if hidden else None
+    if before == after:
+        return None
+    return judge_differences(
+        service, [Difference(("metadata", "annotations", EXPORT_TO), before, after)]
+    )
+
+
 async def hide_services(
     context: Context, services: Sequence[Object], *, hidden: bool
 ) -> list[Text]:
-    """Keep Services out of the registry, or put them back; return what was changed, in words."""
+    """Keep Services out of the registry, or put them back; return what was changed, in words.
+
+    Raises UserError for one of others that nobody was asked about.
+    """
     patch = {"metadata": {"annotations": {EXPORT_TO: NOBODY_KNOWS if hidden else None}}}
-    names = [get_name(s) for s in services if (get_export(s) == NOBODY_KNOWS) is not hidden]
+    changed = [s for s in services if (get_export(s) == NOBODY_KNOWS) is not hidden]
+    for service in changed:
+        require_confirmed(context, judge_export(service, hidden=hidden))
+    names = [get_name(service) for service in changed]
     for name in names:
         await context.cluster.merge(SERVICE, name, context.workshop.app_namespace, patch)
     if not names:

@@ -9,6 +9,7 @@ import pytest
 
 from bot.knowledge.lessons.authorization import find_policies
 from bot.knowledge.lessons.mutual_tls import choose_asked
+from bot.knowledge.lessons.strangers import EXPORT_TO, NOBODY_KNOWS, judge_export
 from tests.knowledge.observe.stage import asking
 
 POLICIES = "/apis/security.istio.io/v1/namespaces/bookinfo/authorizationpolicies"
@@ -50,3 +51,34 @@ async def test_who_is_asked_from_outside_is_protected_by_mutual_tls_alone(
     found = [policy(f"p{n}", "meshbot", app) for n, app in enumerate(protected)]
     async with asking({POLICIES: {"items": found}}, tmp_path) as context:
         assert await choose_asked(context) == asked
+
+
+@pytest.mark.parametrize(
+    ("maker", "hider", "hidden", "asked"),
+    [
+        ("meshbot", "", True, ""),
+        ("meshbot", "meshbot", False, ""),
+        ("meshbot", "kubectl-annotate", False, "kubectl-annotate"),
+        ("kubectl-create", "", True, "kubectl-create"),
+        ("kubectl-create", "meshbot", False, ""),
+        ("kubectl-create", "kubectl-create", False, "kubectl-create"),
+        ("meshbot", "kubectl-annotate", True, ""),
+    ],
+)
+def test_a_service_of_others_is_not_hidden_or_shown_unasked(
+    maker: str, hider: str, hidden: bool, asked: str
+) -> None:
+    """Neither one that others made, nor one that others keep out of the mesh themselves."""
+    spec = {"f:spec": {"f:ports": {}}}
+    note = {"f:metadata": {"f:annotations": {f"f:{EXPORT_TO}": {}}}}
+    owners = [(maker, spec), *([(hider, note)] if hider else [])]
+    service = {
+        "kind": "Service",
+        "metadata": {
+            "name": "ratings",
+            "annotations": {EXPORT_TO: NOBODY_KNOWS} if hider else {},
+            "managedFields": [{"manager": name, "fieldsV1": fields} for name, fields in owners],
+        },
+    }
+    found = judge_export(service, hidden=hidden)
+    assert (found.managers if found else ()) == ((asked,) if asked else ())
