@@ -6,6 +6,7 @@ import pytest
 
 from bot.catalog import Catalog
 from bot.engine.access.policy import AccessDenied, AccessPolicy, OwnNamespaces
+from bot.engine.access.protected import ProtectedNamespaces
 from bot.steps import Caller, Role, Step
 from bot.text import Text
 from handlers import STEPS
@@ -106,3 +107,24 @@ def test_a_role_that_is_required_is_required() -> None:
     policy.require_role(Role.HOST, caller(policy, Role.ADMIN), what=TITLE)
     with pytest.raises(AccessDenied):
         policy.require_role(Role.HOST, caller(policy), what=TITLE)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "protected", "owned"),
+    [
+        ("bookinfo", False, True),
+        ("kubernetes-dashboard", False, True),
+        ("default", False, False),
+        ("kube-system", True, False),
+        ("kube-anything", True, False),
+        ("istio-ingress", True, False),
+        ("mesh", True, False),
+        ("meshbot", True, False),
+    ],
+)
+def test_kubernetes_the_mesh_and_the_bot_keep_their_namespaces(
+    namespace: str, protected: bool, owned: bool
+) -> None:
+    """The workshop's application has no place there, and `default` is nobody's own."""
+    kept = ProtectedNamespaces(frozenset({"mesh", "meshbot"}))
+    assert (namespace in kept, kept.may_be_owned(namespace)) == (protected, owned)

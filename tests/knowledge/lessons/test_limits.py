@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.kinds import Object
-from bot.knowledge.lessons.request_limits import build_rules, build_timeout
+from bot.knowledge.lessons.request_limits import build_rules, build_timeout, is_left_over
 from bot.knowledge.routing.manifests import (
     DataPath,
     build_destination_rule,
@@ -66,6 +66,26 @@ def test_a_limit_takes_no_rule_away(path: DataPath) -> None:
     entries = limit(made(route), path=path)["spec"][place]
     assert [{k: v for k, v in e.items() if k != field} for e in entries] == route["spec"][place]
     assert all(entry[field] in ("0.5s", {"request": "500ms"}) for entry in entries)
+
+
+def test_a_limit_stays_out_of_a_rule_for_something_else() -> None:
+    """One that others called like the application, for a host of their own."""
+    theirs = build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")[-1]
+    theirs["spec"]["hosts"] = ["shop.test"]
+    rule = limit(made(theirs, "kubectl"))
+    assert is_plain(rule)
+    assert rule["spec"]["hosts"] != ["shop.test"]
+
+
+def test_only_what_is_nothing_without_its_limit_goes_with_it() -> None:
+    """A rule of others stays, though it decides nothing more, and so does one with a route."""
+    route = build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")[-1]
+    for rule, gone in (
+        (made(limit()), True),
+        (made(limit(), "kubectl"), False),
+        (made(limit(made(route))), False),
+    ):
+        assert is_left_over(snapshot(rule), rule, "timeout") is gone
 
 
 def test_other_rules_keep_the_limits_of_the_bot_alone() -> None:
