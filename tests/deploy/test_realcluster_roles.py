@@ -48,6 +48,11 @@ SPARE = {
     "made otherwise",
     "update authorizationpolicies.security.istio.io": "undo of a policy that somebody else made "
     "otherwise",
+    "update sidecars.networking.istio.io": "undo of a Sidecar that somebody else made otherwise",
+    "update serviceentries.networking.istio.io": "undo of a ServiceEntry that somebody else made "
+    "otherwise",
+    "list tcproutes.gateway.networking.k8s.io": "in the Gateway API's experimental channel",
+    "list udproutes.gateway.networking.k8s.io": "in the Gateway API's experimental channel",
     "get services/proxy istiod:15014": "asked only when its health is",
     "get services/proxy bookinfo-gateway-istio:15021": "asked only when its health is",
     "create events.events.k8s.io": "Events on what was changed",
