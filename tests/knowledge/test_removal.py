@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.kinds import GATEWAY
+from bot.knowledge.bookinfo.gateway_removal import describe_stranded_routes
 from bot.knowledge.istio import uninstall_survey
 from bot.knowledge.istio.gateway_api_crds import GatewayApiStatus
 from bot.knowledge.istio.uninstall_report import describe_gateway_api, list_kept
@@ -195,3 +196,22 @@ async def test_whatever_others_made_in_a_namespace_is_named(tmp_path: Path) -> N
         "PersistentVolumeClaim data-db-0 (kube-controller-manager), Ingress web (helm), "
         "GRPCRoute cart (kubectl-create)."
     )
+
+
+async def test_routes_that_lose_their_gateway_are_named(tmp_path: Path) -> None:
+    """Those of others in any namespace; not the step's own, nor one of another Gateway or of a
+    Service of that name."""
+    routes = [
+        route("bookinfo", "bookinfo", {"name": "bookinfo-gateway"}),
+        route("cart", "shop", {"name": "bookinfo-gateway", "namespace": "bookinfo"}),
+        route("other", "shop", {"name": "bookinfo-gateway"}),
+        route("inner", "bookinfo", {"kind": "Service", "name": "bookinfo-gateway"}),
+        route("pay", "bookinfo", {"name": "web"}, {"name": "bookinfo-gateway"}),
+    ]
+    found = [each | {"kind": "HTTPRoute"} for each in routes]
+    async with asking({f"{API}/httproutes": {"items": found}}, tmp_path) as context:
+        said = await describe_stranded_routes(context)
+    assert [str(line).partition(",")[0] for line in said] == [
+        "HTTPRoute cart in shop",
+        "HTTPRoute pay in bookinfo",
+    ]

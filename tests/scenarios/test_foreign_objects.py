@@ -73,6 +73,14 @@ async def test_a_gateway_that_is_the_samples_own_is_not_asked_about_twice(tmp_pa
         for line in ("/mesh install", "/mesh bookinfo", "/mesh expose", "/mesh expose"):
             said = words(await stage.type(line))
         assert "the page was already exposed" in said
+        backend = {"name": "productpage", "port": 9080}
+        spec = {"parentRefs": [{"name": "bookinfo-gateway"}], "hostnames": ["shop.test"]}
+        rules = {"rules": [{"backendRefs": [backend]}]}
+        await create(stage, GATEWAY_API, "HTTPRoute", "shop", spec | rules)
+        asked = words(await stage.type("/mesh expose off"))
+        assert f"HTTPRoute shop in bookinfo, set by {MADE_BY}, leads nowhere" in asked
+        await stage.type('click "Cancel" -> normal')
+        await stage.api.delete(ROUTES, "shop", "bookinfo")
         assert "not exposed any more" in words(await stage.type("/mesh expose off"))
 
 
@@ -97,6 +105,15 @@ async def test_a_waypoint_of_others(tmp_path: Path) -> None:
         asked = words(await stage.type("/mesh waypoint off"))
         assert f"deletes Gateway waypoint, set by {MADE_BY}" in asked
         assert "label.istio.io/use-waypoint: other → nothing" in asked
+        await stage.type('click "Cancel" -> normal')
+        service = {"group": "", "kind": "Service", "name": "reviews", "port": 9080}
+        rule = {"backendRefs": [{"name": "reviews", "port": 9080}]}
+        spec = {"parentRefs": [service], "rules": [rule]}
+        await create(stage, GATEWAY_API, "HTTPRoute", "theirs", spec)
+        for line in ("/mesh waypoint off", "/mesh ambient off"):
+            asked = words(await stage.type(line))
+            assert f"HTTPRoute theirs, set by {MADE_BY}, has no effect" in asked
+            await stage.type('click "Cancel" -> normal')
 
 
 async def test_labels_of_others_are_asked_about(tmp_path: Path) -> None:

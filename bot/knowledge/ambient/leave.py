@@ -38,6 +38,8 @@ async def plan_leaving(context: Context) -> Plan | None:
     now = await take_snapshot(context)
     items = [Text("waypoint {name} removed", name=name) for name in waypoints.list_waypoints(now)]
     items += waypoints.describe_foreign_waypoints(now)
+    if waypoints.list_waypoints(now):
+        items += waypoints.describe_foreign_routes(now)
     if join.LABEL in now.app_labels:
         items.append(Text("label {key} removed", key=join.LABEL))
         for conflict in await find_label_conflicts(context, {join.LABEL: None}):

@@ -15,15 +15,18 @@ from bot.knowledge.objects.conflicts import (
     build_plan,
     find_write_conflicts,
     judge_deletion,
+    list_setters,
     require_confirmed,
 )
+from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.namespace_labels import find_label_conflicts, relabel_namespace
+from bot.knowledge.objects.ownership import is_of_bot_alone
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name, is_ready
 from bot.knowledge.routing.manifests import build_object, is_waypoint
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context, Plan
-from bot.text import EMPTY, Text, join, verbatim
+from bot.text import EMPTY, Text, in_context, join, verbatim
 
 NAME, CLASS = "waypoint", "istio-waypoint"
 LABEL = "istio.io/use-waypoint"
@@ -56,11 +59,38 @@ async def plan_waypoint(context: Context) -> Plan | None:
 
 
 async def plan_removal(context: Context, now: Snapshot) -> Plan | None:
-    """Return what others lose with the waypoints and the label, None when they lose nothing."""
+    """Return what others lose with the waypoints and the label, and which rules of theirs have no
+    effect then; None when they lose nothing.
+    """
     found = await find_label_conflicts(context, {LABEL: None})
     gateways = [now.gateways[name] for name in list_waypoints(now)]
     found += [conflict for each in gateways if (conflict := judge_deletion(each))]
-    return build_plan(context, found, Text("the waypoint will be taken away."))
+    words = Text("the waypoint will be taken away.")
+    plan = build_plan(context, found, words)
+    if not gateways or not (idle := describe_foreign_routes(now)):
+        return plan
+    items = (*(plan.items if plan else ()), *idle)
+    about, warnings = (plan.about, plan.warnings) if plan else ((), ())
+    confirm = in_context("button", "Take it away")
+    return Plan(words, items, warnings, confirm, compute_digest(items), about)
+
+
+def describe_foreign_routes(now: Snapshot) -> tuple[Text, ...]:
+    """Return the HTTPRoutes of others that only a waypoint obeys."""
+    return tuple(
+        Text(
+            "HTTPRoute {name}, set by {managers}, has no effect without a waypoint",
+            name=name,
+            managers=list_setters(route),
+        )
+        for name, route in now.routes.items()
+        if is_for_service(route) and not is_of_bot_alone(route)
+    )
+
+
+def is_for_service(route: Object) -> bool:
+    """Tell whether an HTTPRoute is for requests to a Service, which a waypoint obeys."""
+    return any(each.get("kind") == "Service" for each in route["spec"].get("parentRefs") or [])
 
 
 def describe_foreign_waypoints(now: Snapshot) -> list[Text]:
@@ -171,5 +201,5 @@ def warn_about_idle_routes(now: Snapshot) -> tuple[Text, ...]:
             command=remedies.get(name, "undo"),
         )
         for name, route in now.routes.items()
-        if any(parent.get("kind") == "Service" for parent in route["spec"].get("parentRefs") or [])
+        if is_for_service(route)
     )

@@ -2,22 +2,70 @@
 
 from __future__ import annotations
 
-from bot.errors import NotFound
-from bot.kinds import Object
+from bot.errors import Forbidden, NotFound
+from bot.kinds import HTTP_ROUTE, Object
 from bot.knowledge.bookinfo import background, gateway
 from bot.knowledge.objects.apply import delete_objects
-from bot.knowledge.objects.conflicts import build_plan, judge_deletion, require_confirmed
+from bot.knowledge.objects.conflicts import (
+    build_plan,
+    judge_deletion,
+    list_setters,
+    require_confirmed,
+)
+from bot.knowledge.objects.diff import describe_object
+from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.objects.writes import get_live
 from bot.steps import Context, Plan, State, Verdict
-from bot.text import Text
+from bot.text import Text, in_context
 
 
 async def plan_removal(context: Context) -> Plan | None:
-    """Return what others lose with the Gateway and its route, None when they lose nothing."""
+    """Return what others lose with the Gateway and its route, and which routes of theirs lead
+    nowhere then; None when they lose nothing.
+    """
     live = [await get_live(context, obj) for obj in await load_objects(context)]
     found = [conflict for obj in live if obj and (conflict := judge_deletion(obj))]
-    return build_plan(context, found, Text("the page will not be exposed any more."))
+    words = Text("the page will not be exposed any more.")
+    plan = build_plan(context, found, words)
+    stranded = await describe_stranded_routes(context) if any(live) else ()
+    if not stranded:
+        return plan
+    items = (*(plan.items if plan else ()), *stranded)
+    confirm = plan.confirm if plan else in_context("button", "Take it away")
+    about, warnings = (plan.about, plan.warnings) if plan else ((), ())
+    return Plan(words, items, warnings, confirm, compute_digest(items), about)
+
+
+async def describe_stranded_routes(context: Context) -> tuple[Text, ...]:
+    """Return the HTTPRoutes of others that lead through the Gateway, in words."""
+    home = context.workshop.app_namespace
+    try:
+        routes = await context.cluster.find(HTTP_ROUTE)
+    except Forbidden:
+        routes = await context.cluster.find(HTTP_ROUTE, home)
+    return tuple(
+        Text(
+            "{route} in {namespace}, set by {managers}, leads nowhere without the Gateway",
+            route=describe_object(route),
+            namespace=route["metadata"]["namespace"],
+            managers=list_setters(route),
+        )
+        for route in routes
+        if (get_name(route), route["metadata"]["namespace"]) != (gateway.ROUTE, home)
+        and leads_through(route, home)
+    )
+
+
+def leads_through(route: Object, namespace: str) -> bool:
+    """Tell whether a route has the Gateway of that namespace as a parent."""
+    home = route["metadata"]["namespace"]
+    return any(
+        (parent.get("name"), parent.get("namespace") or home) == (gateway.NAME, namespace)
+        for parent in route["spec"].get("parentRefs") or []
+        if parent.get("kind", "Gateway") == "Gateway"
+    )
 
 
 async def load_objects(context: Context) -> list[Object]:

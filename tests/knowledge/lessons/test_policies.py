@@ -10,6 +10,7 @@ import pytest
 from bot.knowledge.lessons.authorization import find_policies
 from bot.knowledge.lessons.mutual_tls import choose_asked
 from bot.knowledge.lessons.strangers import EXPORT_TO, NOBODY_KNOWS, judge_export
+from bot.knowledge.objects.ownership import Fields
 from tests.knowledge.observe.stage import asking
 
 POLICIES = "/apis/security.istio.io/v1/namespaces/bookinfo/authorizationpolicies"
@@ -69,8 +70,8 @@ def test_a_service_of_others_is_not_hidden_or_shown_unasked(
     maker: str, hider: str, hidden: bool, asked: str
 ) -> None:
     """Neither one that others made, nor one that others keep out of the mesh themselves."""
-    spec = {"f:spec": {"f:ports": {}}}
-    note = {"f:metadata": {"f:annotations": {f"f:{EXPORT_TO}": {}}}}
+    spec: Fields = {"f:spec": {"f:ports": {}}}
+    note: Fields = {"f:metadata": {"f:annotations": {f"f:{EXPORT_TO}": {}}}}
     owners = [(maker, spec), *([(hider, note)] if hider else [])]
     service = {
         "kind": "Service",
