@@ -5,7 +5,7 @@ The ledger and the schedules implement these Protocols; this module knows neithe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -77,8 +77,12 @@ class MetCause:
 class History(Protocol):
     """The before-images of changes, newest first, and the commands of people."""
 
-    async def done_runs(self, *, most: int = 1000) -> list[DoneRun]:
-        """Return the runs of all steps that ended done, the newest first."""
+    async def done_runs(
+        self, *, most: int = 1000, or_normal: Collection[str] = ()
+    ) -> list[DoneRun]:
+        """Return the runs of all steps that ended done, the newest first; of the steps `or_normal`
+        also those that found what is normal.
+        """
         ...
 
     async def run_summaries(self, since: float, *, most: int = 50) -> list[RunSummary]:

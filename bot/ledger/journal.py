@@ -5,7 +5,7 @@ With them a change can be undone after any restart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -125,11 +125,16 @@ class SqlHistory:
         rows = map(convert_row_to_utc, await execute(self._reader, query))
         return [cause for row in rows if (cause := _build_cause(row)) is not None]
 
-    async def done_runs(self, *, most: int = 1000) -> list[DoneRun]:
-        """Return the runs that ended done, the newest first."""
+    async def done_runs(
+        self, *, most: int = 1000, or_normal: Collection[str] = ()
+    ) -> list[DoneRun]:
+        """Return the runs that ended done, the newest first; of the steps `or_normal` also those
+        that found what is normal.
+        """
+        normal = (runs.c.state == RunState.NORMAL) & runs.c.step.in_(or_normal)
         query = (
             select(runs.c.step, runs.c.options, runs.c.created_at)
-            .where(runs.c.state == RunState.DONE)
+            .where((runs.c.state == RunState.DONE) | normal)
             .order_by(runs.c.created_at.desc(), runs.c.id.desc())
             .limit(most)
         )

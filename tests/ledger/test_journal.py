@@ -81,8 +81,10 @@ async def test_what_was_undone_or_not_changed_is_no_change(ledger: Ledger) -> No
 
 
 async def test_runs_that_ended_done_are_remembered(ledger: Ledger, time: Time) -> None:
-    """With their options, the newest first; what ended otherwise is none of them."""
-    for step, state in (("inject", "done"), ("fault", "not_yet"), ("route", "done")):
+    """With their options, the newest first; what ended otherwise is none of them, but for steps of
+    which what is normal counts too."""
+    ends = (("retry", "normal"), ("expose", "normal"))
+    for step, state in (("inject", "done"), ("fault", "not_yet"), *ends, ("route", "done")):
         run = await ledger.runs.begin_run(asked(step=step))
         await ledger.runs.finish_run(run.id, state, verbatim(state))
         time.move(1)
@@ -91,3 +93,5 @@ async def test_runs_that_ended_done_are_remembered(ledger: Ledger, time: Time) -
     assert found[0].options == asked().options
     assert found[0].at > found[1].at
     assert len(await ledger.journal.done_runs(most=1)) == 1
+    found = await ledger.journal.done_runs(or_normal=("retry", "fault"))
+    assert [run.step for run in found] == ["route", "retry", "inject"]

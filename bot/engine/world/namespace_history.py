@@ -34,9 +34,11 @@ class NamespaceHistory:
         """Return the causes that runs met since then (epoch seconds), by anybody."""
         return await self._history.met_causes(since, channel=channel)
 
-    async def done_runs(self, *, most: int = 1000) -> list[DoneRun]:
+    async def done_runs(
+        self, *, most: int = 1000, or_normal: Collection[str] = ()
+    ) -> list[DoneRun]:
         """Return the runs that ended done, by anybody."""
-        return await self._history.done_runs(most=most)
+        return await self._history.done_runs(most=most, or_normal=or_normal)
 
     async def undone(self, run: str) -> None:
         """Note that this run's change was undone."""

@@ -22,6 +22,9 @@ ENDINGS = ("off", "stop")
 """Words by which a step takes back what it made."""
 TAKEN_BACK_BY = {"fault": "unfault"}
 """Steps that do the same as another one with `off`."""
+NORMAL_TOO = ("timeout", "retry")
+"""Steps that are done when they found what is normal: a limit that nobody meets is in force all the
+same."""
 DAY = 86400.0
 """Seconds before the mesh in which its workshop may have begun, with `preflight`."""
 ANSWERED = "traces"
@@ -35,7 +38,7 @@ async def list_reached_steps(context: Context, mesh: Iterable[Object]) -> frozen
     another cluster. Empty while the database is away.
     """
     try:
-        runs = await context.history.done_runs()
+        runs = await context.history.done_runs(or_normal=NORMAL_TOO)
         seen = await context.audit_trail.entries(most=50, step=ANSWERED)
     except LedgerError:
         return frozenset()
