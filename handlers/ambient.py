@@ -3,10 +3,12 @@ without sidecars."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bot.diagnosis.tunnel_policies import list_tunnel_warnings
 from bot.knowledge.ambient import enrollment, leave, move
 from bot.knowledge.bookinfo import app
 from bot.knowledge.graph.before_after import compare_traffic
@@ -45,7 +47,9 @@ async def plan(context: Context, options: AmbientOptions) -> Plan | None:
         return None
     keep = options.rules == "keep"
     way = await enrollment.plan_enrollment(context, options.platform, keep_rules=keep)
-    return enrollment.build_plan(way)
+    question = enrollment.build_plan(way)
+    warnings = await list_tunnel_warnings(context) if question else ()
+    return question and replace(question, warnings=(*question.warnings, *warnings))
 
 
 async def check_prerequisites(context: Context) -> Verdict | None:

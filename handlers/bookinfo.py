@@ -75,7 +75,7 @@ async def verify_and_report(context: Context, made: ApplyResult) -> Verdict:
     if page.cause:
         return Verdict(
             State.NOT_YET,
-            Text("Bookinfo's pods are ready, but the page does not show reviews."),
+            Text("Bookinfo's pods are ready, but the whole page was not seen."),
             Text("{cause}.", cause=page.cause),
             evidence,
             next=suggest_commands(context, "bookinfo", "status"),

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.kinds import DESTINATION_RULE
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.routing import broken_route, enforce, losses
 from bot.knowledge.routing.manifests import DataPath, find_data_path
@@ -41,8 +40,7 @@ async def run(context: Context, options: BreakOptions) -> Verdict:
         or explain_nothing_to_break(context, now)
     ) is not None:
         return verdict
-    rules = enforce.select_rules(now, broken_route.SERVICE, DESTINATION_RULE)
-    gone = await enforce.delete_found_rules(context, rules)
+    gone = await enforce.delete_found_rules(context, broken_route.select_needed_rules(now))
     observed = await wait_for_expectations(context, broken_route.expect_no_reviews())
     kiali = await broken_route.wait_for_kiali_check(context, shows=True)
     removed = gone or [Text("DestinationRule reviews was already gone")]
@@ -73,12 +71,6 @@ async def run(context: Context, options: BreakOptions) -> Verdict:
 
 def explain_nothing_to_break(context: Context, now: Snapshot) -> Verdict | None:
     """Return a verdict when there is no VirtualService that would break, else None."""
-    if others := broken_route.find_other_rules(now):
-        because = Text(
-            "the route would not break: {others} defines its subsets as well.",
-            others=f"DestinationRule {', '.join(others)}",
-        )
-        return enforce.build_unchanged_verdict(context, because, "show", "status")
     if broken_route.list_named_subsets(now):
         return None
     if find_data_path(now) is DataPath.WAYPOINT and broken_route.SERVICE in now.routes:

@@ -44,7 +44,7 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
     verdict = await traffic_verdict.build_verdict(context, seen, load)
     if verdict.state is State.DONE and not seen.is_whole:
         cause = await explain_failure(context, STEP)
-        verdict = replace(verdict, notes=(*verdict.notes, *([cause] if cause else [])))
+        verdict = replace(verdict, notes=(*([cause] if cause else []), *verdict.notes))
     plot = burst_plot.build_burst_plot(seen, load, namespace, time.time(), before)
     return replace(verdict, picture=plot)
 

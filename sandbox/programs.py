@@ -15,7 +15,10 @@ def create_programs(clock: Clock, plane: DataPlane | None = None) -> tuple[PodPr
     The data plane is a new one unless it is given.
     """
     plane = plane or DataPlane(clock.for_requests())
-    return (*istio.create_programs(clock), *create_programs_without_istiod(clock, plane))
+    return (
+        *istio.create_programs(clock, plane.format_counters),
+        *create_programs_without_istiod(clock, plane),
+    )
 
 
 def create_programs_without_istiod(clock: Clock, plane: DataPlane) -> tuple[PodProgram, ...]:

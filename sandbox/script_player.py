@@ -280,6 +280,9 @@ def _is_end_expected(line: ScriptLine, state: str) -> bool:
     end = ENDS.get(state, "")
     if line.expects == NO_ERROR:
         return end not in ("", "error")
+    if state == "asks":
+        # A question has changed nothing: what was asked for is not so yet.
+        return line.expects in ("done", "not yet")
     return end == line.expects
 
 

@@ -11,19 +11,20 @@ from bot.text import EMPTY
 
 
 class ServiceProxy:
-    """Needs the verbs get and create on `services/proxy`."""
+    """Needs the verbs get and create on `services/proxy`; for a pod, get on `pods/proxy`."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
     async def ask(self, ask: HttpRequest) -> HttpResponse:
-        """Send one request to a Service and return its answer.
+        """Send one request to a Service or a pod and return its answer.
 
         Raises Forbidden or Unavailable when the API server itself answers with an error
         instead of the Service, Unreadable when the answer goes beyond the request's limits.
         """
         place = f"{quote_segment(ask.service)}:{ask.port}"
-        path = f"/api/v1/namespaces/{quote_segment(ask.namespace)}/services/{place}/proxy{ask.path}"
+        namespace = f"/api/v1/namespaces/{quote_segment(ask.namespace)}"
+        path = f"{namespace}/{ask.resource}/{place}/proxy{ask.path}"
         status, headers, body = await self._api.send_raw(
             ask.method,
             path,

@@ -127,8 +127,15 @@ def concerns_row(row: StepStatus, named: NamedCause) -> bool:
     if row.step in named.cause.steps:
         begun = row.words not in NOT_BEGUN or named.cause.subject is not Subject.CLUSTER
         return row.done or (begun and named.cause.gravity < CONTEXT_GRAVITY)
+    if row.step == "bookinfo" and named.cause.subject in MEMBERSHIP and named.cause.gravity > 1:
+        return False
     objects = {name for finding in named.findings for name in finding.objects}
     return row.done and bool(objects & MADE_BY.get(row.step, frozenset()))
+
+
+MEMBERSHIP = frozenset({Subject.SIDECARS, Subject.AMBIENT})
+"""Subjects that say whether Bookinfo's workloads are in the mesh: that has rows of its own, and but
+for the gravest, an application outside serves its page all the same."""
 
 
 CONTEXT_GRAVITY = 6
@@ -160,8 +167,15 @@ MADE_BY = {
 def check_route(state: NamespaceState) -> tuple[bool, Text]:
     """Check the rules for reviews, whatever they are called; return (done, description)."""
     rules = list_rules_in_force(state, "reviews")
-    if not any(map(is_choosing, rules)):
+    if not rules:
         return False, Text("no route for reviews")
+    if not any(map(is_choosing, rules)):
+        owner = rules[0].owner
+        return False, Text(
+            "{kind} {name} is in force, and sends nobody to a version of their own",
+            kind=str(owner.get("kind", "")),
+            name=get_name(owner),
+        )
     owner, number = rules[0].owner, sum(rule.owner is rules[0].owner for rule in rules)
     if owner.get("kind") == "HTTPRoute":
         return True, verbatim(f"HTTPRoute {get_name(owner)}")

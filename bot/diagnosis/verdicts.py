@@ -6,8 +6,8 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from bot.diagnosis.asking import build_namespace_state
-from bot.diagnosis.cause import Subject
+from bot.diagnosis.asking import build_namespace_state, read_activity
+from bot.diagnosis.cause import CauseKind, Subject
 from bot.diagnosis.diagnose import Diagnosis, NamedCause, diagnose
 from bot.diagnosis.diagnosis_words import explain_in_one_sentence
 from bot.diagnosis.mesh_state import NamespaceState
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 TIMEOUT = 4.0
 """Seconds for a diagnosis beside a verdict; without it the verdict stands as the step gave it."""
+MOST_PLACES = 4
+"""Places of the first cause that a verdict names; `why` lists all."""
 EVERYWHERE = {Subject.CLUSTER, Subject.APPLICATION}
 SUBJECTS = {
     "install": {Subject.CLUSTER},
@@ -94,17 +96,23 @@ async def complete_verdict(
         return verdict
     named = choose_cause(step, diagnosis, met=done)
     if named is not None:
-        return add_cause(context, verdict, named)
+        return omit_repetition(step, named, add_cause(context, verdict, named))
     return verdict if done else say_unexplained(verdict)
 
 
 async def explain_failure(context: Context, step: Step) -> Text:
-    """Return the cause of a step's failure in a sentence; EMPTY when none is known in time."""
+    """Return the cause of a step's failure in a sentence; EMPTY when none is known in time.
+
+    What the bot's own requests met just now counts.
+    """
     if step.id in UNTOUCHED:
         return EMPTY
+    namespace = context.workshop.app_namespace
     try:
         async with asyncio.timeout(TIMEOUT):
-            diagnosis = await read_diagnosis(context, step, with_questions=False)
+            cluster = await read_cluster_state(context, namespace)
+            activity = await read_activity(context, namespace, step.id)
+        diagnosis = diagnose(NamespaceState(cluster, namespace, activity=activity))
     except (MeshbotError, TimeoutError) as problem:
         log.info("no diagnosis for %s: %s", step.id, problem)
         return EMPTY
@@ -165,6 +173,15 @@ def say_unexplained(verdict: Verdict) -> Verdict:
     return replace(verdict, evidence=(*verdict.evidence, looked))
 
 
+def omit_repetition(step: Step, named: NamedCause, verdict: Verdict) -> Verdict:
+    """Return a verdict without the button of its own step, where what was seen is as it should be:
+    typed again it would say the same.
+    """
+    if named.cause.kind is not CauseKind.NORMAL:
+        return verdict
+    return replace(verdict, next=tuple(n for n in verdict.next if n.split()[0] != step.id))
+
+
 def add_cause(context: Context, verdict: Verdict, named: NamedCause) -> Verdict:
     """Return a verdict that names a cause, with its evidence and what ends it."""
     finding = named.findings[0]
@@ -172,7 +189,8 @@ def add_cause(context: Context, verdict: Verdict, named: NamedCause) -> Verdict:
     lines = (finding.fix.line,) if finding.fix.line and not commands else ()
     because = explain_in_one_sentence(named)
     # What the step itself saw stays, below the cause of it; a pod's words are quoted once.
-    seen = [verdict.because] if verdict.because else []
+    more = [other.sentence for other in named.findings[1:MOST_PLACES]]
+    seen = [*more, *([verdict.because] if verdict.because else [])]
     evidence = [omit_repeated(line, str(because)) for line in (*seen, *verdict.evidence)]
     return replace(
         verdict,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from bot.json_text import parse_json
 from bot.kinds import Kind, Object
@@ -278,7 +278,10 @@ MOST_ANSWER = 8_000_000
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """An HTTP request to a port of a Service; `path` begins with a slash and may carry a query."""
+    """An HTTP request to a port of a Service; `path` begins with a slash and may carry a query.
+
+    With `resource` "pods", `service` is the name of a pod instead.
+    """
 
     namespace: str
     service: str
@@ -291,6 +294,7 @@ class HttpRequest:
     """Seconds in which the whole answer must be there."""
     most: int = MOST_ANSWER
     """Bytes of its body, unpacked, that are read."""
+    resource: Literal["services", "pods"] = "services"
 
 
 class Web(Protocol):

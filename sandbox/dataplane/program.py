@@ -77,6 +77,10 @@ class DataPlane:
         """Tell whether it follows the cluster: it does while any of its programs runs."""
         return self._follower is not None
 
+    def format_counters(self, uid: str) -> str:
+        """Return what the proxy of a pod has counted, in Prometheus' text format."""
+        return format_exposition(self.telemetry.list_pod_samples(uid))
+
     async def start_pod(self, pod: Object, client: Client) -> None:
         """Note that a pod's containers have started. The first of all begins to follow the
         cluster.

@@ -9,7 +9,6 @@ import pytest
 from bot.kinds import Object
 from bot.knowledge.routing.broken_route import find_dangling_subsets
 from bot.knowledge.routing.describe import describe_rules
-from bot.knowledge.routing.enforce import select_conflicting_rules
 from bot.knowledge.routing.hosts import is_rule_for
 from bot.knowledge.routing.kept_rules import find_kept_rules
 from bot.knowledge.routing.manifests import (
@@ -22,6 +21,7 @@ from bot.knowledge.routing.manifests import (
     build_weighted_route,
 )
 from bot.knowledge.routing.remove import select_fault_rules, select_routes
+from bot.knowledge.routing.rules_in_the_way import find_obeyed_rule, select_conflicting_rules
 from tests.knowledge.test_rules import SPACE, snapshot
 
 SHARES = {"v1": 50, "v3": 50}
@@ -59,7 +59,46 @@ def test_an_http_route_is_for_its_parent() -> None:
     assert is_rule_for(route, "reviews", SPACE)
     route["spec"]["parentRefs"] = [{"name": "shop"}]
     assert not is_rule_for(route, "reviews", SPACE)
-    assert select_conflicting_rules(snapshot(route), DataPath.SIDECAR, "reviews") == []
+    assert select_conflicting_rules(snapshot(route), DataPath.SIDECAR, "reviews", []) == []
+
+
+def made(obj: Object, name: str, second: int) -> Object:
+    """A rule of another name, made at that second."""
+    stamp = f"2026-11-30T10:00:{second:02}Z"
+    return {**obj, "metadata": obj["metadata"] | {"name": name, "creationTimestamp": stamp}}
+
+
+OURS, ROUTE = service(), build_http_route("reviews", SPACE, [])
+
+
+@pytest.mark.parametrize(
+    ("path", "there", "gone"),
+    [
+        (DataPath.SIDECAR, [made(OURS, "theirs", 1)], ["theirs"]),
+        (DataPath.SIDECAR, [made(OURS, "theirs", 1), made(OURS, "reviews", 2)], ["theirs"]),
+        (DataPath.SIDECAR, [made(OURS, "theirs", 3), made(OURS, "reviews", 2)], []),
+        (DataPath.SIDECAR, [made(service(hosts=["ratings"]), "theirs", 1)], []),
+        (DataPath.SIDECAR, [made(service(gateways=["shop"]), "theirs", 1)], []),
+        (DataPath.SIDECAR, [made(ROUTE, "theirs", 3), made(OURS, "reviews", 2)], ["theirs"]),
+        (DataPath.WAYPOINT, [made(OURS, "theirs", 1)], ["theirs"]),
+        (DataPath.WAYPOINT, [made(ROUTE, "theirs", 3)], ["theirs"]),
+    ],
+)
+def test_rules_of_any_name_that_would_be_obeyed_instead_must_go(
+    path: DataPath, there: list[Object], gone: list[str]
+) -> None:
+    """Of VirtualServices the older ones, of another kind all; no rule for others or a gateway."""
+    wanted = [ROUTE if path is DataPath.WAYPOINT else OURS]
+    found = select_conflicting_rules(snapshot(*there), path, "reviews", wanted)
+    assert [rule["metadata"]["name"] for rule in found] == gone
+
+
+def test_settings_go_into_the_rule_that_is_obeyed() -> None:
+    """It is the oldest, whatever it is called, and then it is not in its own way."""
+    theirs = made(OURS, "theirs", 1)
+    now = snapshot(made(OURS, "reviews", 2), theirs)
+    assert find_obeyed_rule(now, DataPath.SIDECAR, "reviews") == theirs
+    assert select_conflicting_rules(now, DataPath.SIDECAR, "reviews", [theirs]) == []
 
 
 def test_rules_with_a_match_stay_before_the_shares() -> None:

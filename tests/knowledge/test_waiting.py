@@ -26,11 +26,14 @@ QUOTA = 'pods "web" is forbidden: exceeded quota: room, requested: pods=1'
         ('pods "web" is forbidden: violates PodSecurity "baseline:latest": privileged', True),
         ("maximum cpu usage per Container is 1, but limit is 2", True),
         ('failed calling webhook "x": no endpoints available for service "istiod"', False),
+        ('failed calling webhook "x": failed to call webhook: service "y" not found', True),
         ("", False),
     ],
 )
 def test_refusals_of_admission_last(message: str, *, refused: bool) -> None:
-    """A webhook that does not answer may come back; a quota does not grow by itself."""
+    """A webhook that does not answer may come back; one without a Service does not.
+
+    Nor does a quota grow by itself."""
     assert is_refused(workload(message)) is refused
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cluster.contract import Object, Ref
+from sandbox.cluster.faults import ApiFault
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
 pytestmark = pytest.mark.long
@@ -181,13 +182,16 @@ async def test_what_a_gateway_obeys_is_no_rule_for_sidecars(stage: Stage) -> Non
     assert await stage.api.get(RULES, "bookinfo", "bookinfo") is not None
 
 
-async def test_what_cannot_be_measured_is_not_called_done(stage: Stage) -> None:
-    """Without Prometheus nobody can see that traffic is encrypted."""
+async def test_without_prometheus_the_proxies_say_what_they_carried(stage: Stage) -> None:
+    """Who may not ask them has no proof, and without one nothing is called done."""
     await typed(stage, "/mesh install ambient", "/mesh bookinfo")
+    forbidden = stage.cluster.server.faults.add(ApiFault("forbid", resource="pods/proxy"))
     said = await typed(stage, "/mesh ambient -> not yet")
     assert "6 of 6 pods redirected to ztunnel" in said
     assert "Prometheus is not installed, so that nothing was measured" in said
     assert "/mesh addons" in said
+    stage.cluster.server.faults.remove(forbidden)
+    await typed(stage, "/mesh ambient", "/mesh waypoint")
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ async def test_a_time_limit_and_tries_stay_beside_other_rules(tmp_path: Path) ->
             await stage.type("/mesh route jason v3")
         )
         assert "every version answers everybody" in words(await stage.type("/mesh route off"))
-        assert "no route for reviews" in words(await stage.type("/mesh status"))
+        assert "sends nobody to a version of their own" in words(await stage.type("/mesh status"))
         (left,) = await stage.api.list(SERVICES, "bookinfo")
         (rule,) = left["spec"]["http"]
         assert rule["retries"]["perTryTimeout"] == "0.5s"

@@ -11,6 +11,7 @@ from bot.diagnosis.mesh_state import APPS, MODE, NamespaceState, get_age, list_b
 from bot.diagnosis.object_facts import get_template_labels, is_pod_ready
 from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner, name_workload
 from bot.kinds import Object
+from bot.knowledge.ambient.join import is_kept_out
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
@@ -27,14 +28,9 @@ def list_uncaptured(state: NamespaceState) -> list[Object]:
         if not is_captured(pod)
         and not has_sidecar(pod)
         and is_pod_ready(pod)
-        and not is_kept_out(state, pod)
+        and not is_kept_out(pod)
         and get_age(state, pod) > CAPTURE_TIME
     ]
-
-
-def is_kept_out(state: NamespaceState, pod: Object) -> bool:
-    """Tell whether a pod is never captured: it asks so, or it is on the host's network."""
-    return get_labels(pod).get(MODE) == "none" or bool(pod["spec"].get("hostNetwork"))
 
 
 def find_platform_paths(state: NamespaceState) -> Iterator[Finding]:

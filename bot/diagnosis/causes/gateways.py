@@ -280,7 +280,6 @@ CAUSES = (
         "The selector of the Gateway (networking.istio.io) matches no pod.",
         "`/mesh expose`",
         find_ingress_gone,
-        ("ambient",),
         gravity=2,
         source="IST0101, KIA0302",
         needs=(POD,),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
+from bot.diagnosis.gateway_pods import list_edge_gateways
 from bot.diagnosis.mesh_rules import list_obeyed_rules
 from bot.diagnosis.mesh_state import APPS, CALLS, NamespaceState, list_pods_of
 from bot.diagnosis.peers import find_policy, is_protected, list_calls
@@ -202,7 +203,10 @@ def find_bot_outside(state: NamespaceState) -> Iterator[Finding]:
                 policy=describe(policy),
             ),
             (show_field(policy, "mtls.mode", "STRICT"),),
-            Fix(advice=Text("Ask through the gateway instead.")),
+            Fix(
+                command="traffic once" if list_edge_gateways(state) else "expose",
+                advice=Text("Ask through the gateway instead."),
+            ),
         )
 
 

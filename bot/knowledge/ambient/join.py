@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from bot.kinds import DAEMON_SET, NAMESPACE, POD, Object
 from bot.knowledge.istio import installation, kept_settings, platforms
@@ -91,26 +90,32 @@ async def wait_for_agents(context: Context) -> bool:
 
 
 async def wait_until_enrolled(context: Context) -> bool:
-    """Wait until ztunnel captures every pod of the application, showing how many it has;
-    return False when it takes too long.
+    """Wait until ztunnel captures every pod of the application that can be, showing how many it
+    has; return False when one is not captured, or never is.
     """
-    return await wait_until(
-        context,
-        context.workshop.app_namespace,
-        context.workshop.readiness_timeout,
-        (POD,),
-        partial(is_fully_enrolled, context),
-    )
+    seen = list[Object]()
+
+    def is_settled(pods: list[Object]) -> bool:
+        seen[:] = select_application_pods(pods)
+        return is_fully_enrolled(context, seen)
+
+    limit, app = context.workshop.readiness_timeout, context.workshop.app_namespace
+    settled = await wait_until(context, app, limit, (POD,), is_settled)
+    return settled and all(map(is_captured, seen))
 
 
-def is_fully_enrolled(context: Context, pods: list[Object]) -> bool:
-    """Tell whether all of the application's pods are captured, and show how many are."""
-    own = select_application_pods(pods)
+def is_fully_enrolled(context: Context, own: Sequence[Object]) -> bool:
+    """Tell whether these pods are captured, but for those that never are; show how many are."""
     captured = sum(map(is_captured, own))
     context.progress.say(
         Text("{captured} of {pods} pods are in the ambient mesh", captured=captured, pods=len(own))
     )
-    return bool(own) and captured == len(own)
+    return bool(own) and all(is_captured(pod) or is_kept_out(pod) for pod in own)
+
+
+def is_kept_out(pod: Object) -> bool:
+    """Tell whether a pod is never captured: it asks so, or it is on the host's network."""
+    return get_labels(pod).get(LABEL) == "none" or bool(pod["spec"].get("hostNetwork"))
 
 
 def select_application_pods(pods: Sequence[Object]) -> list[Object]:

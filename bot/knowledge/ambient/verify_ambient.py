@@ -14,6 +14,7 @@ from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import count_ready_pods, get_name
 from bot.knowledge.observe import metric_proof, prometheus
 from bot.knowledge.observe.probes import link_to_kiali
+from bot.knowledge.observe.proxy_counters import CounterQuery
 from bot.steps import Context, State, Verdict
 from bot.text import EMPTY, Listed, Text
 
@@ -93,15 +94,7 @@ async def verify_encryption(context: Context, facts: tuple[Text, ...], *, alread
     return the verdict.
     """
     namespace = context.workshop.app_namespace
-    grown = await metric_proof.send_and_measure_growth(
-        context,
-        prometheus.build_mtls_connections_query(namespace),
-        lambda series: Text(
-            "connections with mutual TLS {source} → {destination}",
-            source=series["source_workload"],
-            destination=series["destination_workload"],
-        ),
-    )
+    grown = await measure_encryption(context)
     links, lines = await link_to_kiali(
         context, Text("graph"), lambda console: console.graph_url(namespace)
     )
@@ -137,6 +130,27 @@ async def verify_encryption(context: Context, facts: tuple[Text, ...], *, alread
         suggest_commands(context, "waypoint", "graph"),
         lines,
         (note,),
+    )
+
+
+async def measure_encryption(context: Context) -> metric_proof.MetricGrowth:
+    """Send requests, and see how many connections with mutual TLS ztunnels open for them."""
+    namespace = context.workshop.app_namespace
+    return await metric_proof.send_and_measure_growth(
+        context,
+        prometheus.build_mtls_connections_query(namespace),
+        lambda series: Text(
+            "connections with mutual TLS {source} → {destination}",
+            source=series["source_workload"],
+            destination=series["destination_workload"],
+        ),
+        CounterQuery(
+            context.workshop.mesh_namespace,
+            "app=ztunnel",
+            "istio_tcp_connections_opened_total",
+            {"connection_security_policy": "mutual_tls", "source_workload_namespace": namespace},
+            ("source_workload", "destination_workload"),
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from bot.knowledge.ambient import waypoints
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe import metric_proof, prometheus
 from bot.knowledge.observe.probes import link_to_kiali
+from bot.knowledge.observe.proxy_counters import CounterQuery
 from bot.steps import Context, State, Verdict
 from bot.text import EMPTY, Listed, Text
 
@@ -24,6 +25,13 @@ async def verify_and_report(context: Context, done: list[Text]) -> Verdict:
         lambda series: Text(
             "requests that the waypoint reports for {service}",
             service=series["destination_service_name"],
+        ),
+        CounterQuery(
+            namespace,
+            f"gateway.networking.k8s.io/gateway-name={waypoints.NAME}",
+            "istio_requests_total",
+            {"reporter": "waypoint", "destination_service_namespace": namespace},
+            ("destination_service_name",),
         ),
     )
     links, lines = await link_to_kiali(

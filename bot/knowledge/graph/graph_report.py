@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from bot.errors import ClusterError
 from bot.knowledge.bookinfo.app import is_page_whole
@@ -60,9 +61,7 @@ async def _read_graph(
             read = kiali_graph.read_graph(context, namespace, seconds=seconds, until=until)
             return await read, ()
         except ClusterError as problem:
-            why = Text(
-                "Kiali gives no graph ({why}): this is out of Prometheus.", why=problem.message
-            )
+            why = explain_refusal(problem)
     if "prometheus" not in now.mesh:
         return NO_CALLS, ()
     try:
@@ -70,6 +69,16 @@ async def _read_graph(
         return await read, (why,)
     except ClusterError:
         return NO_CALLS, ()
+
+
+def explain_refusal(problem: ClusterError) -> Text:
+    """Return why Kiali gave no graph, above one that is out of Prometheus."""
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        return Text(
+            "`cause: kiali-asks-for-login` Kiali asks for a token or a login (auth.strategy in its "
+            "ConfigMap), and the bot has none: this is out of Prometheus."
+        )
+    return Text("Kiali gives no graph ({why}): this is out of Prometheus.", why=problem.message)
 
 
 def explain_graph(graph: Graph, now: Snapshot) -> tuple[Text, ...]:

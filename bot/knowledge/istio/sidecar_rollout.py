@@ -16,7 +16,7 @@ from bot.knowledge.istio.sidecars import (
 )
 from bot.knowledge.objects.apply import restart_deployment
 from bot.knowledge.objects.diff import describe_object
-from bot.knowledge.objects.waiting import wait_for_change
+from bot.knowledge.objects.waiting import shorten_when_refused, wait_for_change
 from bot.knowledge.objects.workloads import (
     FOLLOWED_KINDS,
     build_parts,
@@ -49,9 +49,13 @@ async def restart_workloads(context: Context, *, on: bool) -> RestartResult:
     for deployment in restarted:
         await restart_deployment(context, namespace, deployment)
     async with context.cluster.follow(namespace, *FOLLOWED_KINDS) as view:
+        end = asyncio.get_running_loop().time() + context.workshop.readiness_timeout
         try:
-            async with asyncio.timeout(context.workshop.readiness_timeout):
+            async with asyncio.timeout_at(end) as limit:
                 while not (found := show_rollout(context, view, found)).settled:
+                    shorten_when_refused(
+                        limit, end, [w for w in found.workloads if not is_ready(w)]
+                    )
                     await wait_for_change(context, view)
         except TimeoutError:
             return RestartResult(restarted, tuple(list_lagging_workloads(view, found)))

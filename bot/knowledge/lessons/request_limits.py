@@ -29,6 +29,7 @@ from bot.knowledge.routing.route_settings import (
     is_plain,
     read_settings,
 )
+from bot.knowledge.routing.rules_in_the_way import find_obeyed_rule
 from bot.knowledge.routing.waits import NO_LIMITS, Delay, find_delay, predict_delay, read_limits
 from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Plan, State, Verdict
@@ -150,14 +151,13 @@ async def refuse_unsupported(context: Context, now: Snapshot, setting: Setting) 
 
 
 def build_rules(now: Snapshot, path: DataPath, setting: Setting) -> list[Object]:
-    """Return the application's rules as they are, with the setting in each; or a new one that does
-    nothing else.
+    """Return the application's rules as they are, with the setting in each, whatever their object
+    is called; or a new one that does nothing else.
     """
-    owners = now.routes if path is DataPath.WAYPOINT else now.virtual_services
-    live = owners.get(setting.service)
-    if live is not None and is_rule_for(live, setting.service, now.app_namespace):
+    live = find_obeyed_rule(now, path, setting.service)
+    if live is not None:
         kind = HTTP_ROUTE if path is DataPath.WAYPOINT else VIRTUAL_SERVICE
-        rule = build_object(kind, setting.service, now.app_namespace, live["spec"])
+        rule = build_object(kind, get_name(live), now.app_namespace, live["spec"])
     else:
         rule = build_plain_rule(path, setting.service, now.app_namespace)
     return [change_settings(rule, setting.select(path))]
@@ -169,7 +169,9 @@ async def plan_setting(context: Context, setting: Setting) -> Plan | None:
     if enforce.check_prerequisites(context, now) is not None:
         return None
     objects = build_rules(now, find_data_path(now), setting)
-    return await enforce.plan_rules(context, now, objects, setting.words, keep=False)
+    return await enforce.plan_rules(
+        context, now, objects, setting.words, keep=False, service=setting.service
+    )
 
 
 async def apply_setting(context: Context, setting: Setting) -> Verdict:
@@ -179,7 +181,7 @@ async def apply_setting(context: Context, setting: Setting) -> Verdict:
         return verdict
     path = find_data_path(now)
     objects = build_rules(now, path, setting)
-    done = await enforce.enforce_rules(context, now, objects, keep=False)
+    done = await enforce.enforce_rules(context, now, objects, keep=False, service=setting.service)
     user, delay = predict_effect(now, setting, objects[0])
     observed = await wait_for_expectations(context, *expect_effect(user, delay))
     evidence = (*done.list_evidence(observed), *observed.lines)
@@ -248,12 +250,10 @@ def suggest_delay(setting: Setting, path: DataPath) -> tuple[str, ...]:
 def list_set_rules(now: Snapshot, services: Sequence[str], step: str) -> list[Object]:
     """Return the rules of these applications that have what a step sets."""
     names = {"timeout": ("timeout", "timeouts"), "retry": ("retries",)}[step]
-    rules = [owners.get(s) for owners in (now.virtual_services, now.routes) for s in services]
     return [
         rule
-        for rule in rules
-        if rule is not None
-        and is_rule_for(rule, get_name(rule), now.app_namespace)
+        for rule in (*now.virtual_services.values(), *now.routes.values())
+        if any(is_rule_for(rule, service, now.app_namespace) for service in services)
         and any(name in read_settings(rule) for name in names)
     ]
 

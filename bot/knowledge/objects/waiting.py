@@ -17,9 +17,10 @@ REFUSED_SECONDS = 20.0
 """How long to wait for pods that admission refuses: a change that is on its way may still come."""
 _REFUSAL = re.compile(
     r"violates PodSecurity|exceeded quota|failed quota|(maximum|minimum) \S+ usage per|"
-    r"limit to request ratio"
+    r"limit to request ratio|failed calling webhook .*service \"[^\"]+\" not found"
 )
-"""Words of Pod Security, ResourceQuotas and LimitRanges (Kubernetes 1.36)."""
+"""Words of Pod Security, ResourceQuotas, LimitRanges, and of webhooks whose Service is gone
+(Kubernetes 1.36)."""
 
 
 async def wait_for_change(context: Context, view: WatchCache) -> None:
@@ -47,7 +48,7 @@ def shorten_when_refused(limit: asyncio.Timeout, end: float, waited: Sequence[Ob
 
 
 def is_refused(workload: Object) -> bool:
-    """Tell whether Kubernetes' own admission refuses a workload's pods, by its condition."""
+    """Tell whether a workload's pods are refused for good, by its condition."""
     failure = get_condition(workload, "ReplicaFailure")
     return failure.get("status") == "True" and bool(_REFUSAL.search(failure.get("message", "")))
 

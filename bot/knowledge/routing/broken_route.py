@@ -18,6 +18,7 @@ from bot.knowledge.observe import kiali
 from bot.knowledge.routing.hosts import is_rule_for
 from bot.knowledge.routing.manifests import VERSIONS, build_destination_rule
 from bot.knowledge.routing.request_proof import NOBODY, Expectation, choose_other_user, count_pages
+from bot.knowledge.routing.rules_in_the_way import select_rules
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context
 from bot.text import Listed, Text, counted
@@ -43,13 +44,14 @@ def find_dangling_subsets(now: Snapshot) -> tuple[str, ...]:
     return tuple(subset for subset in list_named_subsets(now) if subset not in defined)
 
 
-def find_other_rules(now: Snapshot) -> tuple[str, ...]:
-    """Return the DestinationRules, by name, that define what the route names although they are not
-    called reviews: without reviews it would not break.
+def select_needed_rules(now: Snapshot) -> list[Object]:
+    """Return the DestinationRules without which the route breaks: that called reviews, and others
+    that define what it names.
     """
     named = set(list_named_subsets(now))
-    found = {get_name(r) for r in list_defining_rules(now) if named & set(list_subsets(r))}
-    return tuple(sorted(found - {SERVICE}))
+    own = select_rules(now, SERVICE, DESTINATION_RULE)
+    others = [r for r in list_defining_rules(now) if named & set(list_subsets(r))]
+    return [*own, *(rule for rule in others if get_name(rule) != SERVICE)]
 
 
 def list_named_subsets(now: Snapshot) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.errors import NotFound
 from bot.kinds import (
@@ -28,7 +28,6 @@ from bot.knowledge.objects.conflicts import (
     require_confirmed,
 )
 from bot.knowledge.objects.diff import describe_object
-from bot.knowledge.objects.ownership import is_own
 from bot.knowledge.objects.suggestions import describe_standstill, suggest_commands
 from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.objects.writes import compare_write, write_object
@@ -37,12 +36,8 @@ from bot.knowledge.routing.describe import describe_rules
 from bot.knowledge.routing.hosts import is_rule_for
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.routing.request_proof import Observation
-from bot.knowledge.routing.route_settings import (
-    PLACES,
-    POLICY,
-    is_plain,
-    keep_settings,
-)
+from bot.knowledge.routing.route_settings import PLACES, is_plain, keep_settings
+from bot.knowledge.routing.rules_in_the_way import explain_conflicts, select_conflicting_rules
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context, Link, Plan, State, Verdict
 from bot.text import EMPTY, Listed, Text
@@ -184,40 +179,6 @@ async def delete_rules(context: Context, *rules: tuple[Kind, str]) -> list[Text]
     return gone
 
 
-def select_conflicting_rules(now: Snapshot, path: DataPath, service: str) -> list[Object]:
-    """Return the rules of the other kind for a service, by its name: the two together are
-    undefined (Istio 1.23 and 1.30).
-
-    A DestinationRule is not undefined beside an HTTPRoute; it goes with its VirtualService when
-    all of it is the bot's.
-    """
-    if path is not DataPath.WAYPOINT:
-        return select_rules(now, service, HTTP_ROUTE)
-    found = select_rules(now, service, VIRTUAL_SERVICE)
-    rules = select_rules(now, service, DESTINATION_RULE)
-    # Limits of connections hold at a waypoint too.
-    idle = [rule for rule in rules if not rule["spec"].get(POLICY)]
-    return [*found, *(rule for rule in idle if judge_deletion(rule) is None)]
-
-
-def select_rules(now: Snapshot, service: str, *kinds: Kind) -> list[Object]:
-    """Return the rules of these kinds that steps make for a service, in that order.
-
-    They are called like it; one of that name that others made for something else is not among them.
-    """
-    by_kind = {
-        VIRTUAL_SERVICE: now.virtual_services,
-        HTTP_ROUTE: now.routes,
-        DESTINATION_RULE: now.destination_rules,
-    }
-    named = (by_kind[kind].get(service) for kind in kinds)
-    return [
-        rule
-        for rule in named
-        if rule and (is_rule_for(rule, service, now.app_namespace) or is_own(rule))
-    ]
-
-
 async def delete_found_rules(context: Context, found: Sequence[Object]) -> list[Text]:
     """Delete rules in the given order; return those that still existed, in words.
 
@@ -255,19 +216,25 @@ class EnforcementResult:
 
 
 async def enforce_rules(
-    context: Context, now: Snapshot, objects: Sequence[Object], *, keep: bool = True
+    context: Context,
+    now: Snapshot,
+    objects: Sequence[Object],
+    *,
+    keep: bool = True,
+    service: str = "",
 ) -> EnforcementResult:
     """Write one service's rules, and delete those that conflict with them.
 
-    `keep`: settings of the bot's own rules, such as time limits, stay in them.
+    `keep`: settings of the bot's own rules, such as time limits, stay in them. The service is that
+    after which the last object is called, unless it is given.
     """
     objects = keep_settings(now, objects) if keep else objects
-    path, service = find_data_path(now), get_name(objects[-1])
+    path, service = find_data_path(now), service or get_name(objects[-1])
     # Apply before deleting: the other way round there would be a moment without any rule.
     changes = (
         *await ensure_version_services(context, path),
         *await apply_rules(context, objects),
-        *await delete_found_rules(context, select_conflicting_rules(now, path, service)),
+        *await delete_found_rules(context, select_conflicting_rules(now, path, service, objects)),
     )
     return EnforcementResult(path, changes, context.resumed)
 
@@ -279,17 +246,23 @@ async def plan_rules(
     summary: Text,
     *,
     keep: bool = True,
+    service: str = "",
 ) -> Plan | None:
-    """Return what enforcing these rules takes from others, None when it takes nothing; `keep` as
-    for enforce_rules.
+    """Return what enforcing these rules takes from others, None when it takes nothing; `keep` and
+    `service` as for enforce_rules.
     """
     objects = keep_settings(now, objects) if keep else objects
-    path, service = find_data_path(now), get_name(objects[-1])
+    path, service = find_data_path(now), service or get_name(objects[-1])
     wanted = [*await load_version_services(context, path), *objects]
     found = await find_write_conflicts(context, wanted, exact=True)
-    for rule in select_conflicting_rules(now, path, service):
-        found += filter(None, [judge_deletion(rule)])
-    return build_plan(context, found, summary)
+    conflicting = select_conflicting_rules(now, path, service, objects)
+    lost = [rule for rule in conflicting if judge_deletion(rule) is not None]
+    found += filter(None, map(judge_deletion, lost))
+    plan = build_plan(context, found, summary)
+    if plan is None:
+        return None
+    reasons = explain_conflicts(lost, service, objects)
+    return replace(plan, warnings=(*reasons, *plan.warnings))
 
 
 async def link_to_rules(

@@ -68,9 +68,9 @@ async def plan_break(context: Context) -> Plan | None:
     now = await take_snapshot(context)
     if enforce.check_prerequisites(context, now) is not None:
         return None
-    if not broken_route.list_named_subsets(now) or broken_route.find_other_rules(now):
+    if not broken_route.list_named_subsets(now):
         return None
-    rules = enforce.select_rules(now, broken_route.SERVICE, DESTINATION_RULE)
+    rules = broken_route.select_needed_rules(now)
     return build_plan(context, [found for rule in rules if (found := judge_deletion(rule))])
 
 

@@ -17,13 +17,13 @@ from bot.knowledge.routing.enforce import (
     apply_rules,
     delete_found_rules,
     get_rule_kind,
-    select_rules,
 )
 from bot.knowledge.routing.fault_proof import expect_no_fault
 from bot.knowledge.routing.hosts import find_rules_for
 from bot.knowledge.routing.manifests import find_faulted_user, has_fault
 from bot.knowledge.routing.request_proof import NOBODY, Expectation, wait_for_expectations
 from bot.knowledge.routing.route_settings import is_plain, list_left_rules
+from bot.knowledge.routing.rules_in_the_way import select_rules
 from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Plan, State, Verdict
 from bot.text import Listed, Text

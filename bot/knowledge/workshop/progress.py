@@ -185,15 +185,28 @@ def check_kiali(now: Snapshot) -> tuple[bool, Text]:
 
 
 def check_bookinfo(now: Snapshot) -> tuple[bool, Text]:
-    """Check the application's six Deployments; return (done, description)."""
+    """Check that each of the application's six Deployments has a pod that serves, were it of an
+    older template; return (done, description).
+    """
     found, lagging = count_installed(BOOKINFO, now.app)
     if not found:
         return False, Text("not deployed")
-    return found == len(BOOKINFO) and not lagging, Text(
-        "{ready} of {wanted} deployments ready",
-        ready=found - len(lagging),
-        wanted=len(BOOKINFO),
+    away = [n for n in lagging if not count_serving(now.app[n])]
+    old = [n for n in lagging if n not in away]
+    words = join(
+        "semicolon",
+        Text(
+            "{ready} of {wanted} deployments ready", ready=found - len(away), wanted=len(BOOKINFO)
+        ),
+        Text("new pods not ready: {lagging}", lagging=Listed(old, "comma")) if old else EMPTY,
     )
+    return found == len(BOOKINFO) and not away, words
+
+
+def count_serving(workload: Object) -> int:
+    """Return how many of a Deployment's wanted pods serve, whatever template they are of."""
+    wanted = workload["spec"].get("replicas", 1)
+    return min(int(wanted), int((workload.get("status") or {}).get("availableReplicas") or 0))
 
 
 def check_inject(now: Snapshot) -> tuple[bool, Text]:
