@@ -8,9 +8,9 @@ import asyncio
 
 from bot.diagnosis.causes.networks import HBONE, Connection, find_blocking_policy
 from bot.diagnosis.facts import describe
+from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.peers import list_calls
 from bot.diagnosis.reading import read_cluster_state
-from bot.diagnosis.state import NamespaceState
 from bot.errors import ClusterError
 from bot.steps import Context
 from bot.text import Text
