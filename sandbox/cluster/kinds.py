@@ -161,6 +161,9 @@ BUILT_IN: tuple[Kind, ...] = (
     _kind("networking.k8s.io", "networkpolicies", "NetworkPolicy", "netpol", generation=True),
     _kind("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False,  # noqa: E501
         verbs=_CREATE),
+    _kind("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview", namespaced=False,  # noqa: E501
+        verbs=_CREATE),
+    _kind("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", namespaced=False, verbs=_CREATE),  # noqa: E501
     _kind("authentication.k8s.io", "tokenreviews", "TokenReview", namespaced=False, verbs=_CREATE),
     _kind("scheduling.k8s.io", "priorityclasses", "PriorityClass", "pc", namespaced=False, generation=True),  # noqa: E501
     _kind("storage.k8s.io", "storageclasses", "StorageClass", "sc", namespaced=False),

@@ -118,6 +118,16 @@ _MESSAGES: Mapping[str, dict[int, tuple[str, str]]] = {
             "ttlSecondsAfterFinished:int"
         ),
         "SelfSubjectAccessReview": "1 metadata:ObjectMeta, 2 spec:AccessSpec, 3 status:AccessStatus",  # noqa: E501
+        "SelfSubjectRulesReview": "1 metadata:ObjectMeta, 2 spec:RulesSpec, 3 status:RulesStatus",
+        "RulesSpec": "1 namespace",
+        "RulesStatus": "3 incomplete:flag, 4 evaluationError",
+        "SelfSubjectReview": "1 metadata:ObjectMeta, 2 status:ReviewStatus",
+        "ReviewStatus": "1 userInfo:UserInfo",
+        "UserInfo": "1 username, 2 uid",
+        "TokenRequest": "1 metadata:ObjectMeta, 2 spec:TokenSpec, 3 status:TokenStatus",
+        "TokenStatus": "1 token, 2 expirationTimestamp:time",
+        "TokenSpec": "1 audiences:*text, 3 boundObjectRef:BoundObject, 4 expirationSeconds:int",
+        "BoundObject": "1 kind, 2 apiVersion, 3 name, 4 uid",
         "AccessSpec": "1 resourceAttributes:ResourceAttributes, 2 "
         "nonResourceAttributes:NonResourceAttributes",
         "AccessStatus": "1 allowed:bool, 2 reason, 3 evaluationError, 4 denied:bool",

@@ -8,7 +8,7 @@ from aiohttp import web
 from sandbox.cluster.api import Api
 from sandbox.cluster.contract import Object, PodAccess, PodLogs, ServiceBackends
 from sandbox.cluster.faults import ApiFaults
-from sandbox.cluster.http import pod_logs, pod_streams, subresources
+from sandbox.cluster.http import identities, pod_logs, pod_streams, subresources
 from sandbox.cluster.http.paths import Route
 from sandbox.cluster.http.verb_handlers import Handler
 from sandbox.cluster.http.wire import build_json_response, read_body, read_write_options
@@ -35,6 +35,9 @@ class SubresourceHandlers:
             "binding": self._handle_binding,
             "eviction": self._handle_eviction,
             "selfsubjectaccessreviews": self._handle_access_review,
+            "selfsubjectrulesreviews": self._handle_identity,
+            "selfsubjectreviews": self._handle_identity,
+            "token": self._handle_token,
         }
 
     def find_handler(self, route: Route) -> Handler | None:
@@ -90,3 +93,16 @@ class SubresourceHandlers:
             ),
             status=201,
         )
+
+    async def _handle_identity(self, route: Route, request: web.Request) -> web.Response:
+        body = await read_body(request, route.target.kind)
+        rules = route.target.kind.plural == "selfsubjectrulesreviews"
+        answer = identities.answer_rules_review if rules else identities.answer_self_review
+        return build_json_response(answer(body), status=201)
+
+    async def _handle_token(self, route: Route, request: web.Request) -> web.Response:
+        target, body = route.target, await read_body(request, route.target.kind)
+        account = Target(target.kind, target.namespace, target.name)
+        self._api.get(account)
+        answer = identities.answer_token_request(account, body, self._api.clock.now())
+        return build_json_response(answer, status=201)

@@ -127,6 +127,31 @@ async def test_an_access_review_knows_the_faults(
         assert (answer.status, answer.body["status"]["allowed"]) == (201, allowed)
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("authentication.k8s.io/v1/selfsubjectreviews", "userInfo"),
+        ("authorization.k8s.io/v1/selfsubjectrulesreviews", "resourceRules"),
+    ],
+)
+async def test_who_asks_and_what_that_one_may_do(embedded: Cluster, path: str, status: str) -> None:
+    """An administrator, who may do everything: nobody is checked here."""
+    answer = await embedded.post(f"/apis/{path}", {"spec": {"namespace": "default"}})
+    assert answer.status == 201
+    assert answer.body["status"][status]
+
+
+async def test_tokens_are_for_accounts_that_are_there(embedded: Cluster) -> None:
+    """A token in a JWT's form, with the end that was asked for; of nobody there is none."""
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    await embedded.post(accounts, {"metadata": {"name": "robot"}})
+    asked = {"spec": {"expirationSeconds": 600}}
+    answer = await embedded.post(f"{accounts}/robot/token", asked)
+    assert answer.status == 201
+    assert answer.body["status"]["token"].count(".") == 2
+    assert (await embedded.post(f"{accounts}/nobody/token", asked)).status == 404
+
+
 async def test_the_service_proxy_passes_requests_on(
     server: ApiServer, embedded: Cluster, client: Client
 ) -> None:
