@@ -15,7 +15,7 @@ from bot.errors import ClusterError
 from bot.steps import Context
 from bot.text import Text
 
-TIMEOUT = 4.0
+TIMEOUT = 8.0
 """Seconds for reading the cluster; without it the question is put without the warning."""
 
 

@@ -20,7 +20,7 @@ from bot.text import EMPTY, Text
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 4.0
+TIMEOUT = 8.0
 """Seconds for a diagnosis beside a verdict; without it the verdict stands as the step gave it."""
 MOST_PLACES = 4
 """Places of the first cause that a verdict names; `why` lists all."""

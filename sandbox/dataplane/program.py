@@ -25,6 +25,7 @@ from sandbox.cluster.contract import (
 )
 from sandbox.cluster.log_buffer import LogBook, LogBuffer
 from sandbox.dataplane.admin.admin_answers import ADMIN_PORT, answer_admin_request
+from sandbox.dataplane.admin.logging_levels import LogLevels
 from sandbox.dataplane.admin.proxy_view import ProxyView
 from sandbox.dataplane.apps.lines import format_start
 from sandbox.dataplane.apps.services import App, create_app
@@ -61,6 +62,7 @@ class DataPlane:
     def __init__(self, clock: Clock, *, seed: int | None = None) -> None:
         self.telemetry = Telemetry()
         self.logs = LogBook(clock)
+        self._levels = LogLevels()
         self._clock = clock
         self._chance = random.Random(seed)  # noqa: S311 - weights and latencies, no secrets
         self._engine = MeshEngine(self._find_app)
@@ -191,6 +193,8 @@ class DataPlane:
 
     def _answer_monitoring(self, pod: Object, port: int, request: Request) -> Response:
         proxy = find_proxy(pod)
+        if port == ADMIN_PORT and request.path == "/logging":
+            return self._levels.answer_request(pod["metadata"]["uid"], request)
         if port == ADMIN_PORT and proxy is not None and self._follower is not None:
             state = self._follower.get_state()
             view = ProxyView(state=state, workload=state.get_workload(pod), proxy=proxy)
@@ -228,6 +232,7 @@ class DataPlane:
         if after is None:
             self.telemetry.remove_pod(uid)
             self.logs.remove(uid)
+            self._levels.forget(uid)
         elif (pod.get("status") or {}).get("podIP") and (
             find_proxy(pod) or get_labels(pod).get("app") == "ztunnel"
         ):

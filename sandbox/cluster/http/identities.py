@@ -10,9 +10,9 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
+from sandbox.cluster.api_refusals import bad_request_error
 from sandbox.cluster.contract import Object
 from sandbox.cluster.operations import USER, Target
-from sandbox.cluster.refusals import bad_request_error
 
 _SECONDS = 3600
 """A token's life where none is asked for (Kubernetes 1.36)."""

@@ -18,6 +18,7 @@ from sandbox.cluster.api_refusals import (
     unreadable_body_error,
 )
 from sandbox.cluster.contract import Object
+from sandbox.cluster.crds import cel_rules
 from sandbox.cluster.crds import schema as crd_schema
 from sandbox.cluster.kinds import Kind
 from sandbox.cluster.merging import managed_fields, merge_keys
@@ -214,6 +215,7 @@ def validate_object(target: Target, obj: Object, old: Object | None) -> None:
                 body, {**openapi, "properties": _get_own_properties(target)}
             )
         )
+        found += list(cel_rules.find_rule_causes(target.kind, body, found))
         if found:
             raise invalid_error(target.kind, obj["metadata"].get("name", ""), *found)
 

@@ -10,6 +10,7 @@ import json
 from urllib.parse import parse_qs
 
 from sandbox.cluster.contract import Request, Response
+from sandbox.dataplane.admin.bootstrap_config import build_bootstrap
 from sandbox.dataplane.admin.cluster_configs import list_dynamic_clusters, list_static_clusters
 from sandbox.dataplane.admin.endpoint_statuses import list_cluster_statuses
 from sandbox.dataplane.admin.listener_configs import (
@@ -19,13 +20,16 @@ from sandbox.dataplane.admin.listener_configs import (
 )
 from sandbox.dataplane.admin.proxy_view import Json, ProxyView
 from sandbox.dataplane.admin.route_configs import list_dynamic_routes, list_static_routes
+from sandbox.dataplane.admin.secret_configs import list_dynamic_secrets
 from sandbox.dataplane.admin.waypoint_listeners import list_waypoint_listeners
 
 ADMIN_PORT = 15000
 _DUMPS = "type.googleapis.com/envoy.admin.v3"
 _JSON = {"Content-Type": "application/json"}
 _TEXT = {"Content-Type": "text/plain; charset=UTF-8"}
-_UNKNOWN = "the sandbox plays /config_dump, /clusters, /ready and /stats/prometheus here\n"
+_UNKNOWN = (
+    "the sandbox plays /config_dump, /clusters, /logging, /ready and /stats/prometheus here\n"
+)
 
 
 def answer_admin_request(view: ProxyView, request: Request) -> Response | None:
@@ -42,13 +46,14 @@ def answer_admin_request(view: ProxyView, request: Request) -> Response | None:
 
 
 def list_config_dumps(view: ProxyView) -> list[Json]:
-    """Return clusters, listeners and routes, each kind in its dump."""
+    """Return bootstrap, clusters, listeners, routes and secrets, each kind in its dump."""
     listeners = {
         "sidecar": list_sidecar_listeners,
         "gateway": list_gateway_listeners,
         "waypoint": list_waypoint_listeners,
     }[view.proxy.kind]
     return [
+        {"@type": f"{_DUMPS}.BootstrapConfigDump", "bootstrap": build_bootstrap(view)},
         {
             "@type": f"{_DUMPS}.ClustersConfigDump",
             "static_clusters": [{"cluster": c} for c in list_static_clusters(view)],
@@ -66,6 +71,10 @@ def list_config_dumps(view: ProxyView) -> list[Json]:
             "@type": f"{_DUMPS}.RoutesConfigDump",
             "static_route_configs": [{"route_config": c} for c in list_static_routes(view)],
             "dynamic_route_configs": [{"route_config": c} for c in list_dynamic_routes(view)],
+        },
+        {
+            "@type": f"{_DUMPS}.SecretsConfigDump",
+            "dynamic_active_secrets": list_dynamic_secrets(view),
         },
     ]
 

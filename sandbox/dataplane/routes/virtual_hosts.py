@@ -115,19 +115,19 @@ def _list_domains(world: World, proxy: Proxy, service: Object) -> tuple[str, ...
 
 
 def build_outside_hosts(world: World, proxy: Proxy, port: int) -> Iterator[VirtualHost]:
-    """Yield the hosts that VirtualServices name and no Service with this port has; istiod serves
-    them on port 80 alone, also those of Services with other ports.
+    """Yield the hosts that VirtualServices name and no Service with this port has.
+
+    istiod serves them on port 80, also those of Services with other ports; those that are nobody's
+    on the ports of the Services beside them in the rule, too.
     """
     taken: set[str] = set()
     for rule in list_rules(world):
-        if (
-            port != 80
-            or MESH not in rule.gateways
-            or rule.gateway_api
-            or not rule.is_visible_to(proxy.namespace)
-        ):
+        if MESH not in rule.gateways or rule.gateway_api or not rule.is_visible_to(proxy.namespace):
             continue
         names = tuple(h for h in rule.hosts if not _is_served(world, h, port))
+        if port != 80:
+            beside = len(names) < len(rule.hosts)
+            names = tuple(h for h in names if beside and world.find_registered(h) is None)
         routes = translate_rule(rule, ProxyListener(world, proxy, port)) if names else ()
         # A name belongs to the first rule that has it; the others are not merged into it.
         for name in (name for name in names if routes and name not in taken):

@@ -165,7 +165,7 @@ class RunningIstiod:
                 injection.answer_injection_review(request.body, self._mesh, kubelets)
             )
         if request.path.startswith("/validate"):
-            answer = webhook.answer_validation_review(request.body)
+            answer = webhook.answer_validation_review(request.body, self.me.version)
             self._log.report_validation(answer)
             return _build_json_response(answer)
         return Response(404, b"404 page not found\n")

@@ -49,7 +49,8 @@ def build_route_status(route: Object, world: RouteContext, stamp: str) -> Object
             ),
             {},
         )
-        conditions = [accepted, _build_resolved_condition(route, world)]
+        mesh = full["kind"] == "Service"
+        conditions = [accepted, _build_resolved_condition(route, world, mesh=mesh)]
         if world.waypoints:
             conditions.append(
                 build_condition("ResolvedWaypoints", "ResolvedWaypoints", "All waypoints resolved")
@@ -172,14 +173,17 @@ def _is_namespace_allowed(
             return bool(gateway["metadata"]["namespace"] == namespace)
 
 
-def _build_resolved_condition(route: Object, world: RouteContext) -> Object:
+def _build_resolved_condition(route: Object, world: RouteContext, *, mesh: bool) -> Object:
     # A condition has one reason: the first problem is told.
-    for problem in _find_broken_references(route, world):
+    for problem in _find_broken_references(route, world, mesh=mesh):
         return problem
     return build_condition("ResolvedRefs", "ResolvedRefs", "All references resolved")
 
 
-def _find_broken_references(route: Object, world: RouteContext) -> Iterator[Object]:
+def _find_broken_references(route: Object, world: RouteContext, *, mesh: bool) -> Iterator[Object]:
+    """Yield conditions; for routes between services, in the `mesh`, nobody has to grant anything
+    (Istio 1.23, 1.30 and 1.32).
+    """
     here = route["metadata"]["namespace"]
     for rule in route["spec"].get("rules") or []:
         for ref in rule.get("backendRefs") or []:
@@ -191,7 +195,11 @@ def _find_broken_references(route: Object, world: RouteContext) -> Iterator[Obje
                     f"{_quote_text(kind)}"
                 )
                 yield build_condition("ResolvedRefs", "InvalidKind", words, holds=False)
-            elif namespace != here and not _is_reference_granted(here, namespace, name, world):
+            elif (
+                namespace != here
+                and not mesh
+                and not _is_reference_granted(here, namespace, name, world)
+            ):
                 words = (
                     f"backendRef {name}/{namespace} not accessible to a HTTPRoute in namespace "
                     f'"{here}"'

@@ -62,3 +62,5 @@ def check_sidecar(spec: Object) -> Findings:
     for listener in filter_objects(spec.get("egress")):
         if not listener.get("hosts"):
             yield ValidationFinding("sidecar: egress listener must contain at least one host")
+        if any("/" not in str(host) for host in listener.get("hosts") or ()):
+            yield ValidationFinding("host must be of form namespace/dnsName")

@@ -39,6 +39,10 @@ def check_http_route(route: Object, *, delegate: bool) -> Findings:
     """
     if delegate and "delegate" in route:
         yield ValidationFinding("delegate HTTP route cannot contain delegate")
+    if not delegate and "delegate" in route:
+        for field in (each for each in ("redirect", "route") if route.get(each)):
+            words = f"root HTTP route {route.get('name', '')} must not specify {field}"
+            yield ValidationFinding(words)
     yield from _check_route_action(route, delegate=delegate)
     for match in filter_objects(route.get("match")):
         yield from _check_match(match)
@@ -74,17 +78,6 @@ def check_tls_route(route: Object) -> Findings:
     if not route.get("route"):
         yield ValidationFinding("TLS route is required")
     yield from _check_destinations(filter_objects(route.get("route")))
-
-
-def find_unused_rules(routes: list[Object]) -> list[str]:
-    """Return warnings for rules after one that matches everything: they are never reached."""
-    for place, route in enumerate(routes):
-        if not route.get("match"):
-            words = "not used (route without matches defined before)"
-            return [
-                f"virtualService rule #{later} {words}" for later in range(place + 1, len(routes))
-            ]
-    return []
 
 
 def _check_route_action(route: Object, *, delegate: bool) -> Findings:

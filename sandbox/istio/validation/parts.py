@@ -113,5 +113,9 @@ def check_exports(spec: dict[str, Any]) -> Findings:
         if place in seen:
             yield ValidationFinding(f"duplicate entries in exportTo for entry {place}")
         seen.add(place)
+    if "*" in seen and len(seen) > 1:
+        yield ValidationFinding(
+            "cannot have both public (*) and non-public exportTo values for a resource"
+        )
     if "~" in seen:
         yield ValidationFinding("exportTo ~ (none) is not allowed for Istio configuration objects")

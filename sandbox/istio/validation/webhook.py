@@ -17,7 +17,6 @@ from sandbox.istio.validation.http import (
     check_http_route,
     check_tcp_route,
     check_tls_route,
-    find_unused_rules,
 )
 from sandbox.istio.validation.parts import (
     Findings,
@@ -30,6 +29,7 @@ from sandbox.istio.validation.parts import (
     join_findings,
 )
 from sandbox.istio.validation.policy import check_traffic_policy
+from sandbox.istio.validation.unreachable import find_unused_rules
 
 
 class ValidationResult(NamedTuple):
@@ -39,10 +39,12 @@ class ValidationResult(NamedTuple):
     warnings: list[str]
 
 
-def answer_validation_review(body: bytes) -> Object:
-    """Answer the AdmissionReview of the creation or change of an Istio object."""
+def answer_validation_review(body: bytes, version: str = "") -> Object:
+    """Answer the AdmissionReview of the creation or change of an Istio object, as istiod of that
+    version does.
+    """
     question = json.loads(body)["request"]
-    verdict = validate_object(question.get("object") or {})
+    verdict = validate_object(question.get("object") or {}, version)
     response: Object = {"uid": question["uid"], "allowed": not verdict.error}
     if verdict.error:
         response["status"] = {"message": f"configuration is invalid: {verdict.error}"}
@@ -51,14 +53,15 @@ def answer_validation_review(body: bytes) -> Object:
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 
-def validate_object(obj: Object) -> ValidationResult:
+def validate_object(obj: Object, version: str = "") -> ValidationResult:
     """Check one object of Istio's groups; kinds without checks of their own are always valid."""
+    old = version.startswith("1.23.")
     spec = obj.get("spec") or {}
     check = _CHECKS.get(obj.get("kind", ""))
     if check is None:
         return ValidationResult("", list_unplayed(obj))
     warnings = (
-        find_unused_rules(filter_objects(spec.get("http")))
+        find_unused_rules(filter_objects(spec.get("http")), behind_all=not old)
         if obj["kind"] == "VirtualService"
         else []
     )

@@ -73,3 +73,21 @@ async def test_a_sidecar_tells_what_it_routes_by(cluster: EmbeddedCluster, tmp_p
     assert "Addr: *:8000" in listeners.out
     other = await ask("c", "nope")
     assert other.err.endswith('pods "nope" not found\n')
+
+
+async def test_levels_of_loggers_are_kept(cluster: EmbeddedCluster, tmp_path: Path) -> None:
+    """One, several and all of them are set, and read again; unknown ones are refused."""
+    home = cluster.write_kubeconfig(tmp_path / "kubeconfig")
+
+    async def ask(*more: str) -> Outcome:
+        line = ("--kubeconfig", str(home), "pc", "log", "web.default", *more)
+        return await asyncio.to_thread(typed, *line)
+
+    assert "  http: warning\n" in (await ask()).out
+    changed = await ask("--level", "http:debug,rbac:trace")
+    assert "  http: debug\n" in changed.out
+    assert "  rbac: trace\n" in (await ask()).out
+    assert "  main: error\n" in (await ask("--level", "error")).out
+    assert "  http: warning\n" in (await ask("-r")).out
+    assert "unrecognized logger name: foo" in (await ask("--level", "foo:debug")).err
+    assert "unrecognized logging level: loud" in (await ask("--level", "http:loud")).err

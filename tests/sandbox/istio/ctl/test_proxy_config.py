@@ -127,6 +127,41 @@ def test_filters_leave_the_rest_out(tmp_path: Path) -> None:
     assert typed("pc", "r", "--verbose=false", "-f", file).out.startswith("NAME")
 
 
+def test_all_is_each_part_after_the_other(tmp_path: Path) -> None:
+    """With the kind before each name, and headings where they are asked for."""
+    file = save_answer(tmp_path, "1.30.3", STEP, sidecar("productpage"))
+    told = typed("pc", "all", "-f", file, "--with-headers").out
+    parts = ("BOOTSTRAP", "CLUSTER", "LISTENER", "ROUTE", "SECRET", "ENDPOINTS")
+    assert [line for line in told.splitlines() if line.startswith("------")] == [
+        f"------ {part} INFO ------" for part in parts
+    ]
+    assert "Istio Version: 1.30.3" in told
+    assert f"cluster/outbound|9080|v2|reviews{DOMAIN} " in told
+    assert "\nroute/9080 " in told
+    assert "\nsecret/ROOTCA " in told
+    whole = json.loads(typed("pc", "all", "-f", file, "-o", "json").out)
+    assert len(whole["configs"]) == 5
+
+
+def test_secrets_are_the_workloads_certificate_and_the_root(tmp_path: Path) -> None:
+    """Each with its dates and its number."""
+    file = save_answer(tmp_path, "1.30.3", STEP, sidecar("productpage"))
+    rows = split(typed("pc", "secret", "-f", file))
+    assert [row[:4] for row in rows] == [
+        ["default", "Cert Chain", "ACTIVE", "true"],
+        ["ROOTCA", "CA", "ACTIVE", "true"],
+    ]
+    assert len({row[4] for row in rows}) == 2
+
+
+def test_the_bootstrap_names_the_proxy(tmp_path: Path) -> None:
+    """In full as JSON, in short by its version."""
+    file = save_answer(tmp_path, "1.23.2", STEP, sidecar("productpage"))
+    shown = json.loads(typed("pc", "bootstrap", "-f", file, version="1.23.2").out)
+    assert shown["bootstrap"]["node"]["id"].startswith("sidecar~10.244.0.1~web-x.bookinfo~")
+    assert typed("pc", "b", "-f", file, "-o", "short").out == "Istio Version: 1.23.2\n"
+
+
 def test_endpoints_are_the_pods(tmp_path: Path) -> None:
     """Of a subset only those with its labels, by address."""
     path = "/clusters?format=json"
@@ -176,8 +211,7 @@ def test_a_gateway_shows_its_route(tmp_path: Path) -> None:
         ("pc ep", "endpoints requires pod name or --file parameter"),
         ("pc c x -o wide", 'output format "wide" not supported'),
         ("pc r -f none.json", "open none.json: no such file or directory"),
-        ("pc secret x", "certificates are not played"),
-        ("pc all x", "`proxy-config clusters`, `listeners`, `routes` and `endpoints`"),
+        ("pc rootca-compare x y", "all proxies here have the same root"),
         ("zc cert", "certificates are not played"),
         ("x describe pod web-1 --ignoreUnmeshed", "`istioctl x describe`; `istioctl proxy-config"),
         ("validate -f rules.yaml", "use `istioctl analyze --use-kube=false FILE`"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,56 @@ def test_rules_that_are_never_reached_are_warned_of() -> None:
     assert verdict.warnings == [
         "virtualService rule #1 not used (route without matches defined before)"
     ]
+
+
+A: dict[str, Any] = {"match": [{"uri": {"prefix": "/a"}}], **ROUTE}
+ABOVE: dict[str, Any] = {"match": [{"uri": {"prefix": "/a/b"}}], **ROUTE}
+TWICE = "is not used (duplicate/overlapping match in rule"
+
+
+@pytest.mark.parametrize(
+    ("rules", "version", "said"),
+    [
+        ((ROUTE, ROUTE), "", ["#1 not used (only the last rule can have no matches)"]),
+        ((ROUTE, A), "1.23.2", []),
+        ((A, A), "", [f"#1 match #0 {TWICE} #0)", "#1 not used (all matches used by prior rules)"]),
+        ((A, ABOVE), "", [f"#1 match #0 of prefix /a/b {TWICE} #0 of prefix /a on #0)"]),
+        ((ABOVE, A, ROUTE), "", []),
+        (
+            (A | {"name": "x"}, ABOVE),
+            "",
+            [f'#1 match #0 of prefix /a/b {TWICE} #0 of prefix /a on "x")'],
+        ),
+        ((A, {**ABOVE, "match": [{"uri": {"prefix": "/a/b"}, "port": 80}]}), "", []),
+    ],
+)
+def test_rules_that_others_leave_nothing_are_warned_of(
+    rules: tuple[Any, ...], version: str, said: list[str]
+) -> None:
+    """In the words of a real istiod; 1.23 says nothing of a match behind a rule for everything."""
+    verdict = webhook.validate_object(service(*rules), version)
+    assert verdict.error == ""
+    assert verdict.warnings == [f"virtualService rule {words}" for words in said]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "error"),
+    [
+        (
+            "VirtualService",
+            {"hosts": ["ratings"], "exportTo": [".", "*"], "http": [ROUTE]},
+            "cannot have both public (*) and non-public exportTo values for a resource",
+        ),
+        (
+            "Sidecar",
+            {"egress": [{"hosts": ["reviews"]}]},
+            "host must be of form namespace/dnsName",
+        ),
+    ],
+)
+def test_what_a_real_istiod_refuses_too(kind: str, spec: dict[str, Any], error: str) -> None:
+    """As istiod 1.32-alpha said it."""
+    assert webhook.validate_object({"kind": kind, "spec": spec}).error == error
 
 
 @pytest.mark.parametrize("version", ["1.23.2", "1.30.3"])
