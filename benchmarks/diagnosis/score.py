@@ -16,6 +16,7 @@ NORMAL = frozenset(
         "image-pull-slow",
         "gateway-address-pending",
         "path-not-routed",
+        "page-by-name",
         "analyze-misplaced-annotation",
         "port-forward-lost",
         "fault-in-force",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bot.diagnosis.mesh_state import CALLS, CLUSTER_DOMAIN, NamespaceState
 from bot.diagnosis.object_facts import matches_labels
+from bot.diagnosis.rule_fields import is_open_match, keep_striking
 from bot.diagnosis.service_ports import list_selected_pods
 from bot.kinds import (
     DESTINATION_RULE,
@@ -25,8 +26,6 @@ from bot.knowledge.routing.manifests import has_no_weight, takes_all
 
 USER_HEADER = "end-user"
 """The header that productpage sends for a user who is logged in (Bookinfo 1.20)."""
-ONE_PATH = ("details", "reviews", "ratings")
-"""The Services that are asked for one path alone, which begins with their name (Bookinfo 1.20)."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,9 @@ class Destination:
 class HttpRule:
     """One rule of a VirtualService or an HTTPRoute, in order.
 
-    `users` are the exact values of the header end-user that it matches, () when it asks for none.
-    `catches_all`: nothing is left for the rules after it. `fault` is the VirtualService's fault;
+    `users` are the exact values of the header end-user that it matches, () when it asks for none;
+    `patterns` the beginnings and expressions that it asks for instead. `catches_all`: nothing is
+    left for the rules after it. `fault` is what of a VirtualService's fault strikes;
     for an HTTPRoute, whose backends all weigh nothing, an abort with 500.
     """
 
@@ -57,6 +57,7 @@ class HttpRule:
     catches_all: bool
     destinations: tuple[Destination, ...]
     fault: Object
+    patterns: tuple[str, ...] = ()
 
 
 def get_cluster_domain(state: NamespaceState) -> str:
@@ -192,35 +193,29 @@ def list_rules(state: NamespaceState, owner: Object) -> list[HttpRule]:
 def read_virtual_rule(state: NamespaceState, owner: Object, number: int, rule: Object) -> HttpRule:
     """Return one rule of a VirtualService."""
     matches = rule.get("match") or []
-    users, others = [], []
-    for match in matches:
-        for header, condition in (match.get("headers") or {}).items():
-            if header.lower() == USER_HEADER:
-                users.append(str(condition.get("exact") or next(iter(condition.values()), "")))
-            else:
-                others.append(header)
+    headers = [pair for match in matches for pair in (match.get("headers") or {}).items()]
+    told = [condition or {} for name, condition in headers if name.lower() == USER_HEADER]
+    users = [str(each["exact"]) for each in told if "exact" in each]
+    patterns = [f"{way} {value}" for each in told for way, value in each.items() if way != "exact"]
+    others = [name for name, _ in headers if name.lower() != USER_HEADER]
     home = owner["metadata"].get("namespace", "")
     destinations = tuple(read_destination(state, route, home) for route in rule.get("route") or [])
     hosts = [str(host).partition(".")[0] for host in owner["spec"].get("hosts") or []]
     all_of_it = not matches or any(is_open_match(match, hosts) for match in matches)
+    fault = keep_striking(rule.get("fault") or {})
     return HttpRule(
-        owner, number, tuple(users), tuple(others), all_of_it, destinations, rule.get("fault") or {}
+        *(owner, number, tuple(users), tuple(others), all_of_it, destinations, fault),
+        tuple(patterns),
     )
 
 
-def is_open_match(match: Object, services: Sequence[str]) -> bool:
-    """Tell whether a match takes every request: it is empty, or only the path's prefix `/`, or
-    only the one path that these Services of Bookinfo are asked for.
-    """
-    conditions = {k: v for k, v in match.items() if k != "name" and v}
-    if not conditions:
-        return True
-    prefix = str((conditions.get("uri") or {}).get("prefix") or "")
-    return list(conditions) == ["uri"] and (
-        prefix == "/"
-        or bool(prefix)
-        and all(s in ONE_PATH and f"/{s}/".startswith(prefix) for s in services)
-    )
+def list_copies(state: NamespaceState, rule: HttpRule) -> list[Destination]:
+    """Return where a rule of a VirtualService sends copies of requests."""
+    if rule.owner.get("kind") == "HTTPRoute":
+        return []
+    entry, home = rule.owner["spec"]["http"][rule.index], rule.owner["metadata"].get("namespace")
+    told = [{"destination": entry["mirror"]}] if entry.get("mirror") else []
+    return [read_destination(state, each, home) for each in (*told, *(entry.get("mirrors") or []))]
 
 
 def read_destination(state: NamespaceState, route: Object, home: str) -> Destination:
@@ -242,7 +237,9 @@ def read_route_rule(owner: Object, number: int, rule: Object) -> HttpRule:
     """Return one rule of an HTTPRoute."""
     matches, home = rule.get("matches") or [], owner["metadata"].get("namespace", "")
     headers = [h for match in matches for h in match.get("headers") or []]
-    users = [str(h.get("value")) for h in headers if str(h.get("name")).lower() == USER_HEADER]
+    told = [h for h in headers if str(h.get("name")).lower() == USER_HEADER]
+    users = [str(h.get("value")) for h in told if h.get("type") != "RegularExpression"]
+    patterns = [f"regex {h.get('value')}" for h in told if h.get("type") == "RegularExpression"]
     others = [str(h.get("name")) for h in headers if str(h.get("name")).lower() != USER_HEADER]
     destinations = tuple(
         Destination(
@@ -259,7 +256,8 @@ def read_route_rule(owner: Object, number: int, rule: Object) -> HttpRule:
     # The order of an HTTPRoute's rules does not matter: the most specific match goes first.
     # To a rule without matches the API server gives the one for every path.
     return HttpRule(
-        owner, number, tuple(users), tuple(others), takes_all(matches), destinations, fault
+        *(owner, number, tuple(users), tuple(others), takes_all(matches), destinations, fault),
+        tuple(patterns),
     )
 
 
@@ -368,14 +366,6 @@ def list_versions(state: NamespaceState, destination: Destination) -> set[str]:
         for pod in list_selected_pods(state, service)
         if not labels or matches_labels(labels, get_labels(pod))
     }
-
-
-def find_user_rule(rules: Sequence[HttpRule], user: str) -> HttpRule | None:
-    """Return the rule that a user's requests meet; "" is somebody who is not logged in."""
-    for rule in rules:
-        if rule.catches_all or (user and user in rule.users):
-            return rule
-    return None
 
 
 def list_used_destinations(state: NamespaceState) -> Iterator[tuple[HttpRule, Destination]]:

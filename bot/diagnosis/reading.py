@@ -187,7 +187,11 @@ def list_hosts_elsewhere(reader: Reader, objects: dict[Kind, list[Object]]) -> s
         named |= {
             str((route.get("destination") or {}).get("host", ""))
             for each in spec.get("http") or []
-            for route in each.get("route") or []
+            for route in (
+                *(each.get("route") or []),
+                *(each.get("mirrors") or []),
+                {"destination": each.get("mirror")},
+            )
         }
         # A name without a dot belongs to the rule's own namespace.
         hosts |= {h if "." in h or not h else f"{h}.{home}.svc.{CLUSTER_DOMAIN}" for h in named}

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.mesh_state import GATEWAY_NAME, USE_WAYPOINT, NamespaceState
+from bot.diagnosis.mesh_state import (
+    CALLS,
+    GATEWAY_NAME,
+    USE_WAYPOINT,
+    NamespaceState,
+    list_pods_of,
+)
 from bot.diagnosis.object_facts import is_waypoint
+from bot.diagnosis.page_routes import admits_namespace
 from bot.kinds import GATEWAY, POD, Object
+from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.workloads import get_labels, get_name
 
 PLACE = "istio.io/use-waypoint-namespace"
@@ -22,9 +30,17 @@ def get_waypoint_name(state: NamespaceState, service: str) -> str:
     return "" if name == "none" else name
 
 
-def find_waypoint(state: NamespaceState, name: str) -> Object | None:
-    """Return the waypoint of that name, in the namespace that the label beside it names."""
-    place = state.labels.get(PLACE) or state.namespace
+def get_waypoint_place(state: NamespaceState, holder: Object | None) -> str:
+    """Return the namespace of the waypoint that an object names: a label beside the name says it,
+    else it is the object's own.
+    """
+    told = get_labels(holder).get(PLACE) if holder else None
+    return told or state.namespace
+
+
+def find_waypoint(state: NamespaceState, name: str, holder: Object | None = None) -> Object | None:
+    """Return the waypoint of that name which an object names, else the namespace."""
+    place = get_waypoint_place(state, holder or state.object)
     return next(
         (
             g
@@ -32,6 +48,21 @@ def find_waypoint(state: NamespaceState, name: str) -> Object | None:
             if get_name(g) == name and g["metadata"].get("namespace") == place and is_waypoint(g)
         ),
         None,
+    )
+
+
+def find_label_holder(state: NamespaceState, service: str) -> Object | None:
+    """Return what names a Service's waypoint: itself where it has the label, else the namespace."""
+    obj = state.services.get(service)
+    return obj if obj and USE_WAYPOINT in get_labels(obj) else state.object
+
+
+def admits_services(state: NamespaceState, waypoint: Object) -> bool:
+    """Tell whether a waypoint is for Services of the namespace: one elsewhere has to say so."""
+    home = waypoint["metadata"].get("namespace")
+    return home == state.namespace or any(
+        admits_namespace(state, each, state.namespace, home)
+        for each in waypoint["spec"].get("listeners") or []
     )
 
 
@@ -50,8 +81,18 @@ def serves_services(state: NamespaceState, gateway: Object) -> bool:
 def is_bound(state: NamespaceState, service: str) -> bool:
     """Tell whether a Service names a waypoint that is there, and is for Services."""
     name = get_waypoint_name(state, service)
-    waypoint = find_waypoint(state, name) if name else None
-    return waypoint is not None and serves_services(state, waypoint)
+    waypoint = find_waypoint(state, name, find_label_holder(state, service)) if name else None
+    return (
+        waypoint is not None
+        and serves_services(state, waypoint)
+        and admits_services(state, waypoint)
+    )
+
+
+def is_obeyed(state: NamespaceState, service: str) -> bool:
+    """Tell whether a proxy obeys rules for a Service: its waypoint, or a caller's sidecar."""
+    callers = [pod for c, callee in CALLS if callee == service for pod in list_pods_of(state, c)]
+    return is_bound(state, service) or any(has_sidecar(pod) for pod in callers)
 
 
 def find_waypoint_pod(state: NamespaceState, service: str) -> Object | None:

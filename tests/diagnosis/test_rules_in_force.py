@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.diagnosis.mesh_rules import find_user_rule, list_rules_in_force
+from bot.diagnosis.mesh_rules import list_rules_in_force
+from bot.diagnosis.page_requests import find_user_rule
 from tests.diagnosis.cluster import Cluster, Mode
 
 ROUTE = """
@@ -30,6 +31,7 @@ def test_a_rule_for_every_path_takes_the_rest(user: str, leads_to: str) -> None:
     cluster = Cluster(Mode.WAYPOINT)
     cluster.apply(ROUTE.format(name="a", version="v3"), age=10)
     cluster.apply(ROUTE.format(name="b", version="v2"), age=7200)
-    found = find_user_rule(list_rules_in_force(cluster.state(), "reviews"), user)
+    state = cluster.state()
+    found = find_user_rule(state, list_rules_in_force(state, "reviews"), "reviews", user)
     assert found is not None
     assert [to.service for to in found.destinations] == [leads_to]

@@ -14,12 +14,12 @@ from bot.diagnosis.facts import (
     show_newest,
 )
 from bot.diagnosis.mesh_rules import list_routes_between, list_virtual_services
-from bot.diagnosis.mesh_state import MODE, NamespaceState
+from bot.diagnosis.mesh_state import GATEWAY_NAME, MODE, NamespaceState
 from bot.diagnosis.object_facts import is_pod_ready
 from bot.diagnosis.waypoint_binding import is_bound
 from bot.kinds import DAEMON_SET, GATEWAY, POD, TELEMETRY, Object
 from bot.knowledge.mesh_config import resolve_tracing
-from bot.knowledge.objects.workloads import get_name, select_pods
+from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
 from bot.text import Text, verbatim
 
 
@@ -202,11 +202,22 @@ def list_http_rules(state: NamespaceState) -> list[tuple[str, Object]]:
     ]
 
 
+def is_made_for_gateway(state: NamespaceState, service: str) -> bool:
+    """Tell whether istiod made a Service for a Gateway."""
+    found = state.services.get(service)
+    return found is not None and GATEWAY_NAME in get_labels(found)
+
+
 def find_rule_without_waypoint(state: NamespaceState) -> Iterator[Finding]:
     """Yield rules for HTTP that nobody obeys, because ztunnel alone carries the traffic."""
     if not state.captured or state.waypoints or "istio.io/use-waypoint" in state.labels:
         return
-    rules = [(s, r) for s, r in list_http_rules(state) if not is_bound(state, s)]
+    rules = [
+        (s, r)
+        for s, r in list_http_rules(state)
+        # What istiod made for a gateway is nobody's callee.
+        if not is_bound(state, s) and not is_made_for_gateway(state, s)
+    ]
     if rules:
         service, rule = rules[0]
         yield Finding(

@@ -53,14 +53,14 @@ def find_hidden_by_sidecar(state: NamespaceState) -> Iterator[Finding]:
 
 
 def find_unexported(state: NamespaceState) -> Iterator[Finding]:
-    """Yield Services that are exported to nobody and that no ServiceEntry lets in, where it matters
-    that their callers' proxies do not know them.
+    """Yield Services that are exported to nobody here and that no ServiceEntry lets in, where it
+    matters that their callers' proxies do not know them.
     """
     for callee in sorted({callee for _, callee in CALLS}):
         service = state.services.get(callee)
         told = get_export(service) if service else ""
         host = f"{callee}.{state.namespace}.svc.{get_cluster_domain(state)}"
-        if service is None or NOBODY_KNOWS not in told.split(",") or is_registered(state, host):
+        if service is None or is_told_here(state, told) or is_registered(state, host):
             continue
         callers = [
             pod
@@ -76,11 +76,34 @@ def find_unexported(state: NamespaceState) -> Iterator[Finding]:
                     "{effect}.",
                     service=callee,
                     effect=effect,
+                )
+                if NOBODY_KNOWS in told.split(",")
+                else Text(
+                    "Service {service} is exported to {namespaces} and not to its callers here: "
+                    "{effect}.",
+                    service=callee,
+                    namespaces=told,
+                    effect=effect,
                 ),
                 (show_field(service, f"metadata.annotations[{EXPORT_TO}]", told),),
-                Fix("egress off"),
+                Fix("egress off")
+                if told == NOBODY_KNOWS
+                else Fix(
+                    line=f"kubectl annotate service {callee} -n {state.namespace} {EXPORT_TO}-"
+                ),
                 frozenset({f"Service/{callee}", f"app/{callee}"}),
             )
+
+
+def is_told_here(state: NamespaceState, told: str) -> bool:
+    """Tell whether proxies of the namespace know a Service of it with that annotation.
+
+    What says `~` is for nobody, whatever else it says, unless it says `*`.
+    """
+    places = {place.strip() for place in told.split(",") if place.strip()}
+    if not places or "*" in places:
+        return True
+    return NOBODY_KNOWS not in places and bool(places & {".", state.namespace})
 
 
 def find_sidecar_for(state: NamespaceState, pod: Object) -> Object | None:
@@ -157,8 +180,9 @@ CAUSES = (
     Cause(
         "service-unexported",
         Subject.RULES,
-        "A Service is exported to no namespace, so that the mesh does not know it.",
-        "The Service's annotation `networking.istio.io/exportTo: ~`, no ServiceEntry for its name, "
+        "A Service is exported to no namespace, or not to its callers', so that the mesh does not "
+        "know it.",
+        "The Service's annotation `networking.istio.io/exportTo`, no ServiceEntry for its name, "
         "and a rule for it, REGISTRY_ONLY, or STRICT.",
         "Remove the annotation, which `egress off` does, or admit it with a ServiceEntry",
         find_unexported,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.mesh_rules import (
     USER_HEADER,
     HttpRule,
-    find_user_rule,
     list_mesh_routes,
     list_rules_in_force,
     list_versions,
@@ -24,9 +23,11 @@ from bot.diagnosis.mesh_state import (
     is_in_mesh,
     list_pods_of,
 )
+from bot.diagnosis.page_requests import PATHS, Asked, find_user_rule, read_entry, takes
 from bot.diagnosis.peers import ASK_RATINGS
+from bot.diagnosis.rule_words import suggest_rule_fix
 from bot.diagnosis.sidecar_ports import OUTBOUND, passes_outbound, show_annotations
-from bot.diagnosis.waypoint_binding import is_bound
+from bot.diagnosis.waypoint_binding import is_bound, is_obeyed
 from bot.kinds import VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels
@@ -48,7 +49,7 @@ def list_faults(state: NamespaceState) -> list[tuple[str, HttpRule]]:
 
 def list_routed_versions(state: NamespaceState, user: str) -> set[str]:
     """Return the versions of reviews that a user's requests reach, by the rules in force."""
-    rule = find_user_rule(list_rules_in_force(state, "reviews"), user)
+    rule = find_user_rule(state, list_rules_in_force(state, "reviews"), "reviews", user)
     if rule is None or not rule.destinations:
         return {get_labels(pod).get("version", "") for pod in list_pods_of(state, "reviews")}
     total = sum(d.weight or 0 for d in rule.destinations)
@@ -69,10 +70,12 @@ def find_other_user(state: NamespaceState) -> Iterator[Finding]:
     """Yield faults that hit another user than the one who is routed or who sends requests."""
     for service, rule in list_faults(state):
         tries = sorted(list_tries(state))
-        hit = set(rule.users)
+        hit = {*rule.users, *rule.patterns}
         if rule.other_headers and not hit:
             yield build_header_finding(service, rule)
-        elif hit and tries and not hit & set(tries) and is_missed(state, service, hit):
+        elif hit and tries and not is_hit(state, rule, service, tries):
+            if not is_missed(state, service, hit):
+                continue
             yield Finding(
                 Text(
                     "The fault on {service} hits {user} alone, and the one who tries is {others}.",
@@ -87,6 +90,14 @@ def find_other_user(state: NamespaceState) -> Iterator[Finding]:
                 Fix(command=f"fault {tries[0]}"),
                 frozenset({f"Service/{service}"}),
             )
+
+
+def is_hit(state: NamespaceState, rule: HttpRule, service: str, users: Sequence[str]) -> bool:
+    """Tell whether a rule takes the requests of one of these users, as far as can be known."""
+    if set(users) & set(rule.users) or (rule.patterns and service not in PATHS):
+        return True
+    asked = (Asked(service, path, user) for user in users for path in PATHS.get(service, ())[:1])
+    return any(takes(state, rule, each) is not False for each in asked)
 
 
 def list_tries(state: NamespaceState) -> set[str]:
@@ -130,13 +141,13 @@ def build_header_finding(service: str, rule: HttpRule) -> Finding:
 def find_never_reaches(state: NamespaceState) -> Iterator[Finding]:
     """Yield faults on ratings whose user is routed to a version of reviews that never asks it."""
     for service, rule in list_faults(state):
-        if service != "ratings" or (rule.other_headers and not rule.users):
+        if service != "ratings" or rule.patterns or (rule.other_headers and not rule.users):
             continue
         for user in rule.users or ("",):
             versions = list_routed_versions(state, user)
             if not versions or versions & ASK_RATINGS or not list_rules_in_force(state, "reviews"):
                 continue
-            route = find_user_rule(list_rules_in_force(state, "reviews"), user)
+            route = find_user_rule(state, list_rules_in_force(state, "reviews"), "reviews", user)
             if route and route.fault:
                 continue  # that fault is met first, and is seen
             shown = [verbatim(describe(route.owner))] if route else []
@@ -163,7 +174,7 @@ def find_never_reaches(state: NamespaceState) -> Iterator[Finding]:
 def find_in_force(state: NamespaceState) -> Iterator[Finding]:
     """Yield faults that are in force and can hit somebody: that is what is seen."""
     for service, rule in list_faults(state):
-        users = list(rule.users)
+        users = [*rule.users, *rule.patterns]
         flags = [
             verbatim(f"{flag} {name}: {rate:.2g}/s")
             for (name, flag), rate in (state.numbers.flags if state.numbers else {}).items()
@@ -184,6 +195,27 @@ def find_in_force(state: NamespaceState) -> Iterator[Finding]:
             Fix(command="fault off"),
             frozenset({f"Service/{service}"}),
         )
+
+
+def find_without_percentage(state: NamespaceState) -> Iterator[Finding]:
+    """Yield faults in rules in force without a percentage, which strike nobody."""
+    for service in (each for each in state.services if is_obeyed(state, each)):
+        for rule in list_rules_in_force(state, service):
+            if rule.owner.get("kind") != VIRTUAL_SERVICE.kind:
+                continue
+            written = read_entry(rule).get("fault") or {}
+            for name, part in written.items():
+                if part.get("percentage") is not None or part.get("percent") is not None:
+                    continue
+                yield Finding(
+                    Text(
+                        "The fault on {service} has no percentage, which is 0: it strikes nobody.",
+                        service=service,
+                    ),
+                    (show_field(rule.owner, f"spec.http[{rule.index}].fault.{name}", part),),
+                    suggest_rule_fix(rule.owner, ""),
+                    frozenset({f"Service/{service}"}),
+                )
 
 
 def find_caller_outside(state: NamespaceState) -> Iterator[Finding]:
@@ -301,6 +333,18 @@ CAUSES = (
         gravity=4,
         source="Bookinfo 1.20: reviews v1 shows no ratings",
         by_object=True,
+    ),
+    Cause(
+        "fault-without-percentage",
+        Subject.RULES,
+        "A fault has no percentage, which is 0: it strikes nobody.",
+        "`fault.abort` or `fault.delay` without `percentage`.",
+        "A percentage; `/mesh fault USER` writes one",
+        find_without_percentage,
+        ("fault",),
+        gravity=4,
+        by_object=True,
+        source="Istio 1.23 and 1.30: without a percentage Envoy is given 0",
     ),
     Cause(
         "fault-in-force",

@@ -9,52 +9,39 @@ from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.mesh_rules import list_used_destinations, service_exists
 from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.object_facts import is_waypoint
+from bot.diagnosis.page_routes import (
+    admits_namespace,
+    find_gateway,
+    list_fitting_listeners,
+    list_parents,
+)
 from bot.kinds import GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE, Object
-from bot.knowledge.objects.selectors import matches_selector
-from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim
-
-
-def list_parents(route: Object) -> list[Object]:
-    """Return the parents of a route that are Gateways."""
-    return [
-        p for p in route["spec"].get("parentRefs") or [] if p.get("kind", "Gateway") == "Gateway"
-    ]
-
-
-def find_gateway(state: NamespaceState, route: Object, parent: Object) -> Object | None:
-    """Return the Gateway that a route's parent names, or None."""
-    place = parent.get("namespace") or route["metadata"].get("namespace")
-    for gateway in state.cluster.list_all(GATEWAY):
-        if (
-            get_name(gateway) == parent.get("name")
-            and gateway["metadata"].get("namespace") == place
-        ):
-            return gateway
-    return None
 
 
 def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield HTTPRoutes that name a Gateway, or a listener of it, that is not there."""
+    whole = state.page is not None and state.page.whole is True
     for route in state.list_own(HTTP_ROUTE):
         for parent in list_parents(route):
             gateway = find_gateway(state, route, parent)
-            listeners = (gateway or {}).get("spec", {}).get("listeners") or []
-            section, port = parent.get("sectionName"), parent.get("port")
-            fits = [
-                each
-                for each in listeners
-                if (not section or each.get("name") == section)
-                and (not port or each.get("port") == port)
-            ]
-            if gateway is not None and fits:
+            if gateway is not None and list_fitting_listeners(gateway, parent):
                 yield from find_host_unserved(route, gateway)
                 continue
-            wanted = "/".join(str(v) for v in (parent.get("name"), section) if v)
+            fields = ("group", "namespace", "name", "sectionName", "port")
+            wanted = "/".join(str(parent[field]) for field in fields if parent.get(field))
             yield Finding(
                 Text(
                     "{route} is attached to Gateway {gateway}, which is not there: the page "
                     "answers 404.",
+                    route=describe(route),
+                    gateway=wanted,
+                )
+                if not whole
+                else Text(
+                    "{route} is attached to Gateway {gateway}, which is not there: nobody gets in "
+                    "that way.",
                     route=describe(route),
                     gateway=wanted,
                 ),
@@ -299,31 +286,18 @@ def admits(state: NamespaceState, gateway: Object, route: Object, parent: Object
         for each in gateway["spec"].get("listeners") or []
         if not section or each.get("name") == section
     ]
+    home, place = (str(each["metadata"].get("namespace", "")) for each in (route, gateway))
     return not listeners or any(
-        admits_kind(each) and admits_namespace(state, gateway, each, route) for each in listeners
+        admits_kind(each) and admits_namespace(state, each, home, place) for each in listeners
     )
 
 
 def admits_kind(listener: Object) -> bool:
-    """Tell whether a listener takes HTTPRoutes."""
+    """Tell whether a listener takes HTTPRoutes: by its protocol, and by the kinds that it names."""
+    if listener.get("protocol") not in ("HTTP", "HTTPS"):
+        return False
     kinds = [k.get("kind") for k in (listener.get("allowedRoutes") or {}).get("kinds") or []]
     return not kinds or "HTTPRoute" in kinds
-
-
-def admits_namespace(
-    state: NamespaceState, gateway: Object, listener: Object, route: Object
-) -> bool:
-    """Tell whether a listener takes routes of a route's namespace; by default its own alone."""
-    namespaces = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
-    home = str(route["metadata"].get("namespace", ""))
-    match namespaces.get("from", "Same"):
-        case "All":
-            return True
-        case "Selector":
-            own = state.shared.find_cluster_object(NAMESPACE, home)
-            return matches_selector(namespaces.get("selector"), get_labels(own) if own else {})
-        case _:
-            return bool(home == gateway["metadata"].get("namespace"))
 
 
 def find_path_not_routed(state: NamespaceState) -> Iterator[Finding]:

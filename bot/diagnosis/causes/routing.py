@@ -8,8 +8,6 @@ from difflib import SequenceMatcher
 from bot.diagnosis.cause import Cause, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.mesh_rules import (
-    ONE_PATH,
-    HttpRule,
     is_registered,
     is_visible,
     list_routes_between,
@@ -21,12 +19,12 @@ from bot.diagnosis.mesh_rules import (
     resolve_host,
     service_exists,
 )
-from bot.diagnosis.mesh_state import APPS, NamespaceState, is_in_mesh
-from bot.kinds import SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE, Object
+from bot.diagnosis.mesh_state import APPS, NamespaceState
+from bot.diagnosis.rule_words import suggest_rule_fix
+from bot.kinds import GATEWAY, ISTIO_GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim
 
-UNCONDITIONAL = "has no match"
 LIKE = 0.7
 """Likeness from which a host is taken for a misspelt Service (difflib's ratio)."""
 
@@ -81,6 +79,7 @@ def list_unknown_hosts(state: NamespaceState, virtual_service: Object) -> list[s
         for rule in spec.get("http") or []
         for route in rule.get("route") or []
     ]
+    copies = [str(each.get("host", "")) for each in list_copied_hosts(spec)]
     leads_here = any(is_known(state, host, home) for host in routes)
     found = []
     for host in spec.get("hosts") or [] if reaches_mesh(virtual_service) else []:
@@ -90,10 +89,56 @@ def list_unknown_hosts(state: NamespaceState, virtual_service: Object) -> list[s
             found.append(str(host))
     attached = found or any(is_known(state, str(h), home) for h in spec.get("hosts") or [])
     exposed = not reaches_mesh(virtual_service)
-    for host in routes:
+    for host in (*routes, *copies):
         if (attached or exposed) and not is_known(state, host, home) and host not in found:
             found.append(host)
     return found
+
+
+def list_copied_hosts(spec: Object) -> Iterator[Object]:
+    """Yield the destinations to which a VirtualService's rules send copies of requests."""
+    for rule in spec.get("http") or []:
+        if rule.get("mirror"):
+            yield rule["mirror"]
+        yield from (each.get("destination") or {} for each in rule.get("mirrors") or [])
+
+
+def find_delegate_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield VirtualServices whose rules are left to another one that is not there."""
+    every = {
+        (each["metadata"].get("namespace", ""), get_name(each)): each
+        for each in state.cluster.list_all(VIRTUAL_SERVICE)
+    }
+    for root in state.list_own(VIRTUAL_SERVICE):
+        for number, rule in enumerate(root["spec"].get("http") or []):
+            told = rule.get("delegate") or {}
+            place = str(told.get("namespace") or state.namespace)
+            found = every.get((place, str(told.get("name"))))
+            # One with hosts of its own is no delegate, and istiod leaves it out.
+            if not told or (found is not None and not found["spec"].get("hosts")):
+                continue
+            name = f"{place}/{told.get('name')}"
+            services = [s for s in state.services if names_service(state, root, s)]
+            yield Finding(
+                Text(
+                    "{rule} leaves requests to VirtualService {delegate}, which has hosts of its "
+                    "own and is no delegate: that rule is left out.",
+                    rule=describe(root),
+                    delegate=name,
+                )
+                if found is not None
+                else Text(
+                    "{rule} leaves requests to VirtualService {delegate}, which is not there: that "
+                    "rule is left out.",
+                    rule=describe(root),
+                    delegate=name,
+                ),
+                (show_field(root, f"spec.http[{number}].delegate", name),),
+                suggest_rule_fix(root, ""),
+                frozenset(
+                    {f"VirtualService/{get_name(root)}", *(f"Service/{s}" for s in services)}
+                ),
+            )
 
 
 def is_known(state: NamespaceState, host: str, home: str) -> bool:
@@ -148,81 +193,9 @@ def choose_foreign(service: str, winner: Object, loser: Object) -> Object:
     return winner if get_name(loser) == service else loser
 
 
-def find_shadowed(state: NamespaceState) -> Iterator[Finding]:
-    """Yield VirtualServices in which a rule for all requests stands before others."""
-    for virtual_service in state.list_own(VIRTUAL_SERVICE):
-        if not any(names_service(state, virtual_service, service) for service in state.services):
-            continue
-        rules = list_rules(state, virtual_service)
-        first = next((n for n, rule in enumerate(rules[:-1]) if rule.catches_all), None)
-        # A last rule for what a prefix leaves over is a habit, not a slip.
-        spare = first is not None and all(rule.catches_all for rule in rules[first + 1 :])
-        if first is not None and not (spare and show_match(rules[first]) != UNCONDITIONAL):
-            hidden = [str(rule.index) for rule in rules[first + 1 :]]
-            user = next((u for rule in rules[first + 1 :] for u in rule.users), "")
-            yield Finding(
-                Text(
-                    "{object}: a rule for all requests stands before others, which never act.",
-                    object=describe(virtual_service),
-                ),
-                (
-                    show_field(virtual_service, f"spec.http[{first}]", show_match(rules[first])),
-                    verbatim(f"spec.http[{', '.join(hidden)}] not used"),
-                ),
-                suggest_rule_fix(virtual_service, user),
-                frozenset({f"VirtualService/{get_name(virtual_service)}"}),
-            )
-
-
-def find_without_default(state: NamespaceState) -> Iterator[Finding]:
-    """Yield rules that are for some requests alone, by a header, so that nobody takes the rest."""
-    for service in ONE_PATH:
-        rules = list_rules_in_force(state, service) if is_in_mesh(state) else []
-        if not rules or not all(asks_for_header(rule) for rule in rules):
-            continue
-        users = sorted({user for rule in rules for user in rule.users})
-        yield Finding(
-            Text(
-                "{object} has no rule for those whom no match fits: their requests to {service} "
-                "get 404.",
-                object=describe(rules[0].owner),
-                service=service,
-            ),
-            (
-                Text("every rule asks for a header; users: {users}", users=list_words(users)),
-                show_field(rules[0].owner, "rules", len(rules)),
-            ),
-            suggest_rule_fix(rules[0].owner, users[0] if users else ""),
-            frozenset({f"Service/{service}", f"app/{service}"}),
-        )
-
-
-def asks_for_header(rule: HttpRule) -> bool:
-    """Tell whether every match of a rule asks for a header, so that it cannot fit everybody."""
-    spec = rule.owner["spec"]
-    written = (spec.get("rules") or spec.get("http"))[rule.index]
-    matches = written.get("matches") or written.get("match") or []
-    return bool(matches) and all(match.get("headers") for match in matches)
-
-
-def show_match(rule: HttpRule) -> str:
-    """Return what a rule that catches all matches, as it is written."""
-    matches = rule.owner["spec"]["http"][rule.index].get("match") or []
-    prefix = next((m["uri"]["prefix"] for m in matches if (m.get("uri") or {}).get("prefix")), "")
-    return f"match uri prefix {prefix}" if prefix else UNCONDITIONAL
-
-
-def suggest_rule_fix(virtual_service: Object, user: str) -> Fix:
-    """Return the step that writes a Service's rules anew, else the line to edit them."""
-    name = get_name(virtual_service)
-    if name == "reviews" and user:
-        return Fix(command=f"route {user}")
-    place = virtual_service["metadata"].get("namespace", "")
-    return Fix(line=f"kubectl edit virtualservice {name} -n {place}")
-
-
 def find_not_for_mesh(state: NamespaceState) -> Iterator[Finding]:
-    """Yield VirtualServices for a Service here that callers inside the mesh never see."""
+    """Yield VirtualServices for a Service here that callers never see."""
+    yield from find_gateway_unknown(state)
     for virtual_service in state.list_own(VIRTUAL_SERVICE):
         named = [s for s in state.services if names_service(state, virtual_service, s)]
         if named and reaches_mesh(virtual_service) and not is_visible(state, virtual_service):
@@ -244,6 +217,45 @@ def find_not_for_mesh(state: NamespaceState) -> Iterator[Finding]:
                 ),
                 frozenset({f"VirtualService/{name}", f"Service/{named[0]}"}),
             )
+
+
+def find_gateway_unknown(state: NamespaceState) -> Iterator[Finding]:
+    """Yield VirtualServices for gateways alone, none of which is there."""
+    known, others = (
+        {f"{each['metadata'].get('namespace')}/{get_name(each)}" for each in found}
+        for found in map(state.cluster.list_all, (ISTIO_GATEWAY, GATEWAY))
+    )
+    own = [] if state.cluster.is_unread(ISTIO_GATEWAY) else state.list_own(VIRTUAL_SERVICE)
+    for virtual_service in own:
+        told = [str(each) for each in virtual_service["spec"].get("gateways") or ["mesh"]]
+        wanted = [name if "/" in name else f"{state.namespace}/{name}" for name in told]
+        named = any(names_service(state, virtual_service, s) for s in state.services)
+        # One that is called like a Gateway of the other API is left over: the page gets in there.
+        found = set(wanted) & (known | others)
+        if "mesh" in told or named or found or not sends_here(state, virtual_service):
+            continue
+        yield Finding(
+            Text(
+                "{object} is bound to Gateway {gateways}, which is not there: nobody obeys it.",
+                object=describe(virtual_service),
+                gateways=list_words(wanted),
+            ),
+            (
+                show_field(virtual_service, "spec.gateways", ", ".join(told)),
+                Text("Gateways of networking.istio.io: {names}", names=list_words(sorted(known))),
+            ),
+            suggest_rule_fix(virtual_service, ""),
+            frozenset({f"VirtualService/{get_name(virtual_service)}"}),
+        )
+
+
+def sends_here(state: NamespaceState, virtual_service: Object) -> bool:
+    """Tell whether a VirtualService sends requests to a Service of the namespace."""
+    return any(
+        destination.service in state.services and destination.namespace == state.namespace
+        for rule in list_rules(state, virtual_service)
+        for destination in rule.destinations
+    )
 
 
 def build_hidden_finding(state: NamespaceState, virtual_service: Object, service: str) -> Finding:
@@ -318,35 +330,23 @@ CAUSES = (
         by_object=True,
     ),
     Cause(
-        "rule-without-default",
+        "virtualservice-delegate-missing",
         Subject.RULES,
-        "Every rule for a Service asks for a header: who does not send it gets 404.",
-        "The rules in force, none of which takes the rest.",
-        "A last rule without a match",
-        find_without_default,
-        ("route", "fault"),
-        gravity=2,
-        by_object=True,
-        source="Istio 1.23 and 1.30: without a route Envoy answers 404",
-    ),
-    Cause(
-        "rule-shadowed",
-        Subject.RULES,
-        "A rule for all requests stands before the match.",
-        "The order in `spec.http`.",
-        "Swap them: `/mesh route USER`",
-        find_shadowed,
+        "A VirtualService leaves its rules to another one (`delegate`) that is not there.",
+        "`spec.http[].delegate`, and no VirtualService without hosts of that name.",
+        "The right name",
+        find_delegate_missing,
         ("route",),
-        ("fault-user-mismatch", "user-never-reaches-ratings"),
-        gravity=4,
-        source="IST0130",
+        gravity=3,
         by_object=True,
+        source="Istio 1.23 and 1.30: a rule without its delegate is left out",
     ),
     Cause(
         "rule-not-for-mesh",
         Subject.RULES,
-        "`gateways:` does not list `mesh`, so that callers inside never see the rule.",
-        "`spec.gateways` without `mesh`.",
+        "`gateways:` does not list `mesh`, or no Gateway that is there, so that callers never see "
+        "the rule.",
+        "`spec.gateways` without `mesh`, or with names of no Gateway.",
         "Take `gateways` out",
         find_not_for_mesh,
         ("route", "fault"),

@@ -11,6 +11,8 @@ from bot.diagnosis.mesh_rules import (
     HttpRule,
     is_for_callers,
     is_visible,
+    list_copies,
+    list_rules_in_force,
     list_subsets,
     list_used_destinations,
     resolve_host,
@@ -97,6 +99,27 @@ def find_subset_undefined(state: NamespaceState) -> Iterator[Finding]:
             Fix(command="mend"),
             frozenset({f"Service/{service}"}),
         )
+    yield from find_copies_lost(state)
+
+
+def find_copies_lost(state: NamespaceState) -> Iterator[Finding]:
+    """Yield rules in force that send copies to a subset which no DestinationRule defines."""
+    for service in state.services:
+        for rule in list_rules_in_force(state, service):
+            for copy in list_copies(state, rule):
+                if copy.subset not in ("", *list_subsets(state, copy.service, copy.namespace)):
+                    yield Finding(
+                        Text(
+                            "{rule} copies requests to subset {subset} of {service}, which no "
+                            "DestinationRule defines: the copies go nowhere.",
+                            rule=describe(rule.owner),
+                            subset=copy.subset,
+                            service=copy.service,
+                        ),
+                        (show_field(rule.owner, "mirror", f"{copy.host}, subset {copy.subset}"),),
+                        Fix(command="mend"),
+                        frozenset({f"Service/{service}"}),
+                    )
 
 
 def list_selective_rules(state: NamespaceState, service: str) -> list[Text]:

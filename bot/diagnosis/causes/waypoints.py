@@ -9,13 +9,16 @@ from bot.diagnosis.facts import describe, list_words, show_field, show_label
 from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, list_edge_gateways
 from bot.diagnosis.mesh_rules import list_routes_between, list_virtual_services
 from bot.diagnosis.mesh_state import APPS, USE_WAYPOINT, NamespaceState, get_age
-from bot.diagnosis.object_facts import count_available
+from bot.diagnosis.object_facts import count_available, is_waypoint
 from bot.diagnosis.waypoint_binding import (
     FOR,
+    admits_services,
+    find_label_holder,
     find_traffic_holder,
     find_waypoint,
     find_waypoint_pod,
     get_waypoint_name,
+    get_waypoint_place,
     is_bound,
     serves_services,
 )
@@ -23,15 +26,21 @@ from bot.kinds import DEPLOYMENT, GATEWAY, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 
+HBONE = 15008
+"""The port of its Service at which ztunnel asks a waypoint (Istio 1.23 and 1.30)."""
+
 
 def find_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield labels that name a waypoint which is not there."""
     holders = [h for h in (state.object, *state.services.values()) if h is not None]
     for holder in holders:
         name = get_labels(holder).get(USE_WAYPOINT, "")
-        if name in ("", "none") or find_waypoint(state, name) is not None:
+        if name in ("", "none") or find_waypoint(state, name, holder) is not None:
             continue
-        if holder.get("kind") == "Service" and name == state.labels.get(USE_WAYPOINT):
+        place = get_waypoint_place(state, holder)
+        other = find_gateway_named(state, name, place)
+        shared = (state.labels.get(USE_WAYPOINT), get_waypoint_place(state, state.object))
+        if holder.get("kind") == "Service" and (name, get_waypoint_place(state, holder)) == shared:
             continue
         if not state.is_ambient and not state.captured:
             continue
@@ -39,23 +48,72 @@ def find_missing(state: NamespaceState) -> Iterator[Finding]:
             Text(
                 "{holder} names waypoint {name}, and there is no such Gateway.",
                 holder=describe(holder),
+                name=name if place == state.namespace else f"{place}/{name}",
+            )
+            if other is None
+            else Text(
+                "{holder} names waypoint {name}, which is a Gateway of class {class_name} and no "
+                "waypoint.",
+                holder=describe(holder),
                 name=name,
+                class_name=str(other["spec"].get("gatewayClassName")),
             ),
-            (
-                show_label(holder, USE_WAYPOINT),
-                Text(
-                    "waypoints of {namespace}: {names}",
-                    namespace=state.namespace,
-                    names=list_words([get_name(g) for g in state.waypoints]),
-                ),
-            ),
+            (show_label(holder, USE_WAYPOINT), show_waypoints(state, place)),
             Fix(command="waypoint"),
             frozenset({f"Gateway/{name}"}),
         )
 
 
+def find_gateway_named(state: NamespaceState, name: str, place: str) -> Object | None:
+    """Return the Gateway of that name in a namespace, whatever its class, or None."""
+    gateways = state.cluster.by_namespace.get((GATEWAY, place), [])
+    return next((g for g in gateways if get_name(g) == name), None)
+
+
+def show_waypoints(state: NamespaceState, place: str) -> Text:
+    """Return which waypoints a namespace has."""
+    gateways = state.cluster.by_namespace.get((GATEWAY, place), [])
+    return Text(
+        "waypoints of {namespace}: {names}",
+        namespace=place,
+        names=list_words([get_name(g) for g in gateways if is_waypoint(g)]),
+    )
+
+
+def find_not_admitted(state: NamespaceState) -> Iterator[Finding]:
+    """Yield a waypoint in another namespace whose listener takes no Services of this one."""
+    for service in (each for each in APPS if each in state.services):
+        holder = find_label_holder(state, service)
+        waypoint = find_waypoint(state, get_waypoint_name(state, service), holder)
+        if waypoint is None or holder is None or admits_services(state, waypoint):
+            continue
+        name, home = get_name(waypoint), waypoint["metadata"]["namespace"]
+        yield Finding(
+            Text(
+                "{holder} names waypoint {name}, which does not take Services of {namespace}.",
+                holder=describe(holder),
+                name=f"{home}/{name}",
+                namespace=state.namespace,
+            ),
+            (
+                show_label(holder, USE_WAYPOINT),
+                Text(
+                    "no listener of {gateway} has allowedRoutes.namespaces for {namespace}",
+                    gateway=describe(waypoint),
+                    namespace=state.namespace,
+                ),
+                *show_binding(state, service),
+            ),
+            Fix(line=f"kubectl edit gateways.gateway.networking.k8s.io {name} -n {home}"),
+            frozenset({f"Service/{s}" for s in APPS}),
+        )
+        return
+
+
 def find_not_enrolled(state: NamespaceState) -> Iterator[Finding]:
     """Yield that a waypoint is there, and the namespace, or a Service of it, does not use it."""
+    if state.is_ambient or state.captured:
+        yield from find_not_admitted(state)
     if not state.waypoints or state.object is None or not (state.is_ambient or state.captured):
         return
     name = state.labels.get(USE_WAYPOINT, "")
@@ -131,6 +189,35 @@ def find_unready(state: NamespaceState) -> Iterator[Finding]:
         deployment = find_deployment(state, gateway)
         if deployment is None or not count_available(deployment):
             yield build_unready_finding(state, gateway, deployment)
+        elif not any(listens_to_tunnel(each) for each in gateway["spec"].get("listeners") or []):
+            yield build_deaf_finding(state, gateway)
+
+
+def listens_to_tunnel(listener: Object) -> bool:
+    """Tell whether a listener takes what ztunnel sends to a waypoint: port 15008 of its Service."""
+    return bool(listener.get("port") == HBONE)
+
+
+def build_deaf_finding(state: NamespaceState, gateway: Object) -> Finding:
+    """Return the finding of a waypoint without the listener that ztunnel asks."""
+    told = [f"{each.get('protocol')}:{each.get('port')}" for each in gateway["spec"]["listeners"]]
+    return Finding(
+        Text(
+            "Waypoint {gateway} has no listener of protocol HBONE at port {port}, which ztunnel "
+            "asks: everything behind it fails.",
+            gateway=get_name(gateway),
+            port=str(HBONE),
+        ),
+        (
+            show_field(gateway, "listeners", ", ".join(told)),
+            show_field(gateway, "gatewayClassName", gateway["spec"].get("gatewayClassName")),
+        ),
+        Fix(
+            line=f"kubectl delete gateways.gateway.networking.k8s.io {get_name(gateway)} "
+            f"-n {state.namespace}"
+        ),
+        frozenset({f"Gateway/{get_name(gateway)}"}),
+    )
 
 
 def find_old_rules(state: NamespaceState) -> Iterator[Finding]:
@@ -239,8 +326,9 @@ CAUSES = (
     Cause(
         "waypoint-not-ready",
         Subject.AMBIENT,
-        "The waypoint has no ready pod: everything behind it fails.",
-        "Its Deployment has no available pod; the Gateway may still be Programmed.",
+        "The waypoint has no ready pod, or no listener for ztunnel: everything behind it fails.",
+        "Its Deployment has no available pod, the Gateway may still be Programmed; or no listener "
+        "at port 15008.",
         "`/mesh waypoint`",
         find_unready,
         ("waypoint",),

@@ -192,10 +192,7 @@ class World:
         return (
             there
             and get_traffic_type(gateway, self.gateway_classes) in (kind, "all")
-            and any(
-                admits_namespace(self, listener, place[0], namespace)
-                for listener in gateway["spec"].get("listeners") or []
-            )
+            and admits_namespace(self, _find_tunnel_listener(gateway), place[0], namespace)
         )
 
     def ingress_uses_waypoint(self, service: Object) -> bool:
@@ -212,6 +209,15 @@ class World:
         """Return the Services that a waypoint serves, by name."""
         place = (proxy.namespace, proxy.name)
         return [s for _, s in sorted(self.services.items()) if self.find_waypoint(s) == place]
+
+
+def _find_tunnel_listener(gateway: Object) -> Object:
+    """Return the listener that says whose traffic a waypoint takes; without one it takes that of
+    its own namespace alone (istiod).
+    """
+    listeners = gateway["spec"].get("listeners") or []
+    asked = (one for one in listeners if (one.get("protocol"), one.get("port")) == ("HBONE", 15008))
+    return next(asked, {})
 
 
 def build_entry_services(entry: Object) -> Iterator[Object]:

@@ -18,6 +18,7 @@ from sandbox.dataplane.routes.clusters import (
 from sandbox.dataplane.routes.delegates import merge_delegates
 from sandbox.dataplane.routes.httproutes import translate_http_route
 
+GATEWAY_API = "gateway.networking.k8s.io"
 MESH = "mesh"
 """The gateway name that stands for all sidecars and waypoints."""
 
@@ -167,7 +168,8 @@ def _is_ref_to_listener(
     place = (ref.get("namespace") or namespace, ref["name"])
     section, port = ref.get("sectionName"), ref.get("port")
     wanted = section in (None, "", listener["name"]) and port in (None, listener["port"])
-    return ref.get("kind", "Gateway") == "Gateway" and place == gateway and wanted
+    ours = ref.get("group", GATEWAY_API) == GATEWAY_API and ref.get("kind", "Gateway") == "Gateway"
+    return ours and place == gateway and wanted
 
 
 def _intersect_hosts(listener: str, hosts: list[str]) -> Iterator[str]:

@@ -72,7 +72,7 @@ def count_attached_routes(gateway: Object, routes: Objects, world: RouteContext)
             same = (
                 ref["name"] == meta["name"] and ref.get("namespace", namespace) == meta["namespace"]
             )
-            if same and ref.get("kind", "Gateway") == "Gateway":
+            if same and is_gateway_ref(ref):
                 bound |= {one["name"] for one in _match_listeners(route, ref, gateway, world)[0]}
         for name in bound:
             counts[name] = counts.get(name, 0) + 1
@@ -92,10 +92,15 @@ def _build_accepted_condition(route: Object, ref: Object, world: RouteContext) -
         )
     gateway = world.gateways.get((namespace, ref["name"]))
     # Another controller's Gateway is not for this istiod to judge.
-    if ref["kind"] != "Gateway" or gateway is None or not world.ours(gateway):
+    if not is_gateway_ref(ref) or gateway is None or not world.ours(gateway):
         return None
     bound, refusal = _match_listeners(route, ref, gateway, world)
     return _build_valid_condition() if bound else refusal
+
+
+def is_gateway_ref(ref: Object) -> bool:
+    """Tell whether a parent is a Gateway of the Gateway API: istiod takes no other group's."""
+    return (ref.get("group", GROUP), ref.get("kind", "Gateway")) == (GROUP, "Gateway")
 
 
 def _build_valid_condition() -> Object:
@@ -144,7 +149,11 @@ def _explain_listener_mismatch(
 
 
 def admits_http_routes(listener: Object) -> bool:
-    """Tell whether HTTPRoutes are among the kinds that a listener takes (allowedRoutes.kinds)."""
+    """Tell whether HTTPRoutes are among the kinds that a listener takes: those of its protocol, and
+    of these what allowedRoutes.kinds leaves.
+    """
+    if listener.get("protocol") not in ("HTTP", "HTTPS"):
+        return False
     kinds = (listener.get("allowedRoutes") or {}).get("kinds") or []
     wanted = [k for k in kinds if k.get("group", GROUP) == GROUP and k["kind"] == "HTTPRoute"]
     return not kinds or bool(wanted)

@@ -11,6 +11,15 @@ from tests.diagnosis.cluster import Cluster, Mode, inject, leave_mesh
 CASES = Cases()
 
 
+@CASES.names("user-never-reaches-ratings")
+def route_by_the_beginning_of_a_name(cluster: Cluster) -> None:
+    """Everybody whose name begins so gets v1."""
+    define_subsets(cluster, "reviews", "v1")
+    match = {"match": [{"headers": {"end-user": {"prefix": "ja"}}}]}
+    add_rules(cluster, "reviews", {**lead("reviews", "v1"), **match}, lead("reviews"))
+    fault(cluster, "ratings", "jason")
+
+
 def route_user(cluster: Cluster, user: str, version: str) -> None:
     """Sends a user to one version of reviews, and all others to v1."""
     define_subsets(cluster, "reviews", "v1", "v2", "v3")

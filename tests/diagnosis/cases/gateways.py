@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.mesh_state import Activity
+from bot.diagnosis.mesh_state import Activity, PageProbe
 from bot.kinds import (
     CRD,
     DEPLOYMENT,
@@ -12,6 +12,7 @@ from bot.kinds import (
     SERVICE,
 )
 from bot.knowledge.objects.workloads import get_condition
+from bot.text import Text
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster, Mode
 from tests.diagnosis.shapes import APP, GATEWAY_API
@@ -61,6 +62,25 @@ def crds_not_readable(cluster: Cluster) -> None:
     """What may not be read is not missing."""
     cluster.forbid(CRD)
     cluster.activity = Activity(wanted=frozenset({"expose"}))
+
+
+@CASES.names("route-parent-missing")
+def gateway_of_the_other_api(cluster: Cluster) -> None:
+    """Istio's own Gateways take no HTTPRoutes."""
+    cluster.get_spec(HTTP_ROUTE, "bookinfo")["parentRefs"][0]["group"] = "networking.istio.io"
+
+
+@CASES.names("route-parent-missing")
+def second_gateway_that_is_not_there(cluster: Cluster) -> None:
+    """One of two; the page comes by the other."""
+    cluster.get_spec(HTTP_ROUTE, "bookinfo")["parentRefs"].append({"name": "edge"})
+    cluster.page = PageProbe(EDGE_POD, 200, whole=True, words=Text("the page is whole"))
+
+
+@CASES.names("route-not-allowed")
+def listener_of_another_protocol(cluster: Cluster) -> None:
+    """A listener for TCP takes no HTTPRoute."""
+    cluster.get_spec(GATEWAY, EDGE)["listeners"][0]["protocol"] = "TCP"
 
 
 @CASES.names("gateway-api-version-unread")

@@ -257,6 +257,26 @@ def page_at_a_gateway(cluster: Cluster) -> None:
     add_rules(cluster, "*", lead("productpage"), name="page", gateways=["bookinfo-gateway"])
 
 
+@CASES.names("rule-not-for-mesh")
+def gateway_misspelt(cluster: Cluster) -> None:
+    """No Gateway has that name, in neither API."""
+    add_rules(cluster, "*", lead("productpage"), name="page", gateways=["bookinfo-gatway"])
+
+
+@CASES.names("virtualservice-host-unknown")
+def copies_to_nobody(cluster: Cluster) -> None:
+    """The mirror's host is no Service."""
+    add_rules(cluster, "reviews", lead("reviews", mirror={"host": "reviews-shadow"}))
+
+
+@CASES.names("subset-without-destinationrule")
+def copies_to_a_subset_of_nobody(cluster: Cluster) -> None:
+    """The mirror's subset is not defined."""
+    define_subsets(cluster, "reviews", "v1")
+    told = {"destination": {"host": "reviews", "subset": "v9"}, "percentage": {"value": 10}}
+    add_rules(cluster, "reviews", lead("reviews", "v1", mirrors=[told]))
+
+
 @CASES.names("rules-mixed", Mode.WAYPOINT)
 @CASES.spares("virtualservices-collide", Mode.WAYPOINT, instead="rules-mixed")
 def both_kinds_for_one_service(cluster: Cluster) -> None:

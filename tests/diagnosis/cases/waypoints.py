@@ -12,6 +12,12 @@ CASES = Cases()
 USE_WAYPOINT = "istio.io/use-waypoint"
 
 
+def share_waypoint(cluster: Cluster) -> None:
+    """Moves the waypoint to another namespace, and names it there."""
+    cluster.get(GATEWAY, "waypoint")["metadata"]["namespace"] = "edge"
+    cluster.labels["istio.io/use-waypoint-namespace"] = "edge"
+
+
 @CASES.names("waypoint-missing", Mode.WAYPOINT)
 @CASES.spares("waypoint-not-enrolled", Mode.WAYPOINT, instead="waypoint-missing")
 def waypoint_deleted(cluster: Cluster) -> None:
@@ -30,8 +36,52 @@ def service_names_another(cluster: Cluster) -> None:
 @CASES.spares("waypoint-missing", Mode.WAYPOINT)
 def waypoint_of_another_namespace(cluster: Cluster) -> None:
     """A waypoint that several namespaces share."""
-    cluster.get(GATEWAY, "waypoint")["metadata"]["namespace"] = "edge"
-    cluster.labels["istio.io/use-waypoint-namespace"] = "edge"
+    share_waypoint(cluster)
+    allowed = {"namespaces": {"from": "All"}}
+    cluster.get_spec(GATEWAY, "waypoint")["listeners"][0]["allowedRoutes"] = allowed
+
+
+@CASES.names("waypoint-not-enrolled", Mode.WAYPOINT)
+@CASES.spares("waypoint-missing", Mode.WAYPOINT, instead="waypoint-not-enrolled")
+def waypoint_that_takes_its_own_alone(cluster: Cluster) -> None:
+    """Without allowedRoutes a waypoint serves its own namespace."""
+    share_waypoint(cluster)
+
+
+@CASES.names("waypoint-not-ready", Mode.WAYPOINT)
+def waypoint_without_its_listener(cluster: Cluster) -> None:
+    """ztunnel asks port 15008, which its Service does not have."""
+    told = {"name": "http", "port": 80, "protocol": "HTTP"}
+    cluster.get_spec(GATEWAY, "waypoint")["listeners"] = [told]
+
+
+@CASES.names("waypoint-missing", Mode.WAYPOINT)
+def service_with_a_place_of_nobody(cluster: Cluster) -> None:
+    """The name is the namespace's, and the place is another."""
+    cluster.get(SERVICE, "reviews")["metadata"]["labels"] |= {
+        USE_WAYPOINT: "waypoint",
+        "istio.io/use-waypoint-namespace": "infra",
+    }
+
+
+@CASES.names("waypoint-missing", Mode.WAYPOINT)
+def gateway_that_is_no_waypoint(cluster: Cluster) -> None:
+    """The label names the gateway for the page."""
+    cluster.labels["istio.io/use-waypoint"] = "bookinfo-gateway"
+
+
+@CASES.spares("waypoint-missing", Mode.WAYPOINT)
+def service_with_a_place_of_its_own(cluster: Cluster) -> None:
+    """The label beside a Service's own counts, not the namespace's."""
+    share_waypoint(cluster)
+    allowed = {"namespaces": {"from": "All"}}
+    cluster.get_spec(GATEWAY, "waypoint")["listeners"][0]["allowedRoutes"] = allowed
+    del cluster.labels["istio.io/use-waypoint-namespace"], cluster.labels["istio.io/use-waypoint"]
+    for name in ("productpage", "details", "reviews", "ratings"):
+        cluster.get(SERVICE, name)["metadata"]["labels"] |= {
+            USE_WAYPOINT: "waypoint",
+            "istio.io/use-waypoint-namespace": "edge",
+        }
 
 
 @CASES.names("waypoint-not-enrolled", Mode.WAYPOINT)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.objects.pods import find_proxy, has_sidecar, is_captured
 from sandbox.dataplane.objects.world import World, detect_protocol
+from sandbox.dataplane.routes.visibility import is_visible
 
+from .asking import PAGE
 from .stages import NAMESPACE, bookinfo, pod, waypoint, with_slices, world_of
 
 GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
@@ -95,6 +99,33 @@ def test_a_service_may_opt_out_of_its_waypoint(label: str) -> None:
     world = labelled("1.30.3", {"istio.io/use-waypoint": label})
     assert world.find_waypoint(world.services[NAMESPACE, "reviews"]) is None
     assert world.find_waypoint(world.services[NAMESPACE, "ratings"]) == (NAMESPACE, "waypoint")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(".", True), ("a, bookinfo", True), ("istio-system", False), ("~", False)],
+)
+def test_a_service_says_who_knows_it(told: str, expected: bool) -> None:
+    """Its annotation names the namespaces whose sidecars are told of it."""
+    world = labelled("1.30.3", {})
+    reviews = world.services[NAMESPACE, "reviews"]
+    reviews["metadata"]["annotations"] = {"networking.istio.io/exportTo": told}
+    assert is_visible(world, PAGE, reviews, 9080) is expected
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [({}, False), ({"from": "All"}, True)])
+def test_a_waypoint_elsewhere_says_whom_it_takes(allowed: dict[str, str], expected: bool) -> None:
+    """By the listener that ztunnel asks; without a word its own namespace alone."""
+    shared = deepcopy(waypoint())
+    for obj in shared:
+        if obj["kind"] == "Gateway":
+            obj["metadata"]["namespace"] = "edge"
+            obj["spec"]["listeners"][0]["allowedRoutes"] = {"namespaces": allowed}
+    world = world_of("1.30.3", with_slices([*bookinfo("1.30.3"), *shared]))
+    reviews = world.services[NAMESPACE, "reviews"]
+    told = {"istio.io/use-waypoint": "waypoint", "istio.io/use-waypoint-namespace": "edge"}
+    reviews["metadata"]["labels"].update(told)
+    assert world.find_waypoint(reviews) == (("edge", "waypoint") if expected else None)
 
 
 @pytest.mark.parametrize(("version", "expected"), [("1.23.2", False), ("1.30.3", True)])

@@ -83,6 +83,13 @@ def test_a_parent_that_is_not_there_says_nothing() -> None:
     }
 
 
+def test_a_gateway_of_another_group_is_no_parent() -> None:
+    """Istio's own Gateways take no HTTPRoutes: nobody answers, and nothing is attached."""
+    of = route(parent={"group": "networking.istio.io", "kind": "Gateway", "name": "gw"})
+    assert build_route_status(of, world(), "2026-01-01T00:00:00Z") == {"parents": []}
+    assert count_attached_routes(gateway(), {(HERE, "r"): of}, world()) == {}
+
+
 @pytest.mark.parametrize(
     ("of", "gw", "reason", "message"),
     [
@@ -104,6 +111,12 @@ def test_a_parent_that_is_not_there_says_nothing() -> None:
             gateway(hostname="a.example.com"),
             "NoMatchingListenerHostname",
             'no hostnames matched parent hostname "a.example.com"',
+        ),
+        (
+            route(),
+            gateway(protocol="TCP"),
+            "NotAllowedByListeners",
+            "kind gateway.networking.k8s.io/v1/HTTPRoute is not allowed",
         ),
     ],
 )
