@@ -8,9 +8,8 @@ from bot.diagnosis.gateway_pods import list_edge_gateways
 from bot.diagnosis.mesh_rules import HttpRule, list_rules
 from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.page_requests import Asked, takes
-from bot.kinds import GATEWAY, HTTP_ROUTE, NAMESPACE, Object
-from bot.knowledge.objects.selectors import matches_selector
-from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.kinds import GATEWAY, HTTP_ROUTE, Object
+from bot.knowledge.objects.workloads import get_name
 
 PAGE = Asked("productpage", "/productpage")
 GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -54,19 +53,6 @@ def list_fitting_listeners(gateway: Object | None, parent: Object) -> list[Objec
         for each in (gateway or {}).get("spec", {}).get("listeners") or []
         if (not section or each.get("name") == section) and (not port or each.get("port") == port)
     ]
-
-
-def admits_namespace(state: NamespaceState, listener: Object, home: str, place: str) -> bool:
-    """Tell whether a listener in a place takes what is of a namespace; by default its own alone."""
-    namespaces = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
-    match namespaces.get("from", "Same"):
-        case "All":
-            return True
-        case "Selector":
-            own = state.shared.find_cluster_object(NAMESPACE, home)
-            return matches_selector(namespaces.get("selector"), get_labels(own) if own else {})
-        case _:
-            return home == place
 
 
 def list_page_routes(state: NamespaceState) -> Iterator[tuple[Object, Object, list[Object]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.diagnosis.allowed_routes import admits_namespace
 from bot.diagnosis.mesh_state import (
     CALLS,
     GATEWAY_NAME,
@@ -10,7 +11,6 @@ from bot.diagnosis.mesh_state import (
     list_pods_of,
 )
 from bot.diagnosis.object_facts import is_waypoint
-from bot.diagnosis.page_routes import admits_namespace
 from bot.kinds import GATEWAY, POD, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.workloads import get_labels, get_name

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.allowed_routes import admits_namespace
 from bot.diagnosis.cause import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.mesh_rules import list_used_destinations, service_exists
 from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.object_facts import is_waypoint
 from bot.diagnosis.page_routes import (
-    admits_namespace,
     find_gateway,
     list_fitting_listeners,
     list_parents,
