@@ -172,7 +172,11 @@ def find_stale_webhook(state: NamespaceState) -> Iterator[Finding]:
             and hook.get("failurePolicy", "Fail") == "Fail"
             and concerns(state, hook)
             and (place := (service["namespace"], service["name"])) not in own
-            and (place in state.cluster.missing_services or list_failures(state, hook))
+            and (
+                place in state.cluster.missing_services
+                # In the mesh's namespace it is an istiod that is away, which has its own causes.
+                or (place[0] != state.cluster.mesh_namespace and list_failures(state, hook))
+            )
         ]
         if stale:
             yield build_stale_finding(state, configuration, stale[0])

@@ -187,3 +187,13 @@ def policy_engine_says_no(cluster: Cluster) -> None:
     """A webhook that answers, and denies."""
     words = 'admission webhook "validate.kyverno.svc-fail" denied the request: no limits'
     cluster.refuse_pods("ratings-v1", f"forbidden: {words}")
+
+
+@CASES.names("istio-not-installed")
+@CASES.spares("stale-webhook", instead="istio-not-installed")
+def istiod_deleted_by_hand(cluster: Cluster) -> None:
+    """Its Service and webhooks are left, and nobody answers them."""
+    cluster.remove(DEPLOYMENT, "istiod")
+    call = 'failed calling webhook "namespace.sidecar-injector.istio.io"'
+    why = 'no endpoints available for service "istiod"'
+    cluster.refuse_pods("ratings-v1", f"forbidden: Internal error occurred: {call}: {why}")
