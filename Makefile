@@ -3,7 +3,8 @@ PYTHON ?= python3
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
-PYTEST := $(PY) -m pytest -q -n 3 --dist worksteal
+WORKERS ?= 3
+PYTEST := $(PY) -m pytest -q -n $(WORKERS) --dist worksteal
 
 # The tests start many processes of our own; each would compile all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
