@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.diagnosis import asking, diagnosis_words, reading
-from bot.diagnosis.diagnose import diagnose
+from bot.diagnosis import diagnosis_words, reading
+from bot.diagnosis.asked_diagnosis import diagnose_namespace
 from bot.knowledge.workshop.step_lookup import get_step
 from bot.steps import Context, Role, Shared, Step, StepKind, Verdict
 from bot.text import Text
@@ -32,8 +32,8 @@ async def run(context: Context, options: WhyOptions) -> Verdict:
         context = replace(context, workshop=replace(context.workshop, app_namespace=place))
     namespace = context.workshop.app_namespace
     cluster = await reading.read_cluster_state(context, namespace)
-    state = await asking.build_namespace_state(context, cluster, namespace, step=step)
-    return diagnosis_words.build_verdict(context, state, diagnose(state), place=place)
+    state, diagnosis = await diagnose_namespace(context, cluster, namespace, step=step)
+    return diagnosis_words.build_verdict(context, state, diagnosis, place=place)
 
 
 STEP = Step(

@@ -64,7 +64,7 @@ async def build_namespace_state(
     activity, numbers, page = await asyncio.gather(
         read_activity(context, namespace, step),
         read_numbers(context, bare),
-        probe_page(context, bare),
+        probe_page(context, bare, seconds=PAGE_TIMEOUT),
     )
     return NamespaceState(cluster, namespace, activity=activity, numbers=numbers, page=page)
 
@@ -96,8 +96,10 @@ async def read_numbers(context: Context, state: NamespaceState) -> Numbers | Non
     return Numbers(rate or 0.0, recorded or 0.0, up, up, error, flags)
 
 
-async def probe_page(context: Context, state: NamespaceState) -> PageProbe | None:
-    """Ask for the page as users would, through the gateway if there is one.
+async def probe_page(
+    context: Context, state: NamespaceState, *, seconds: float
+) -> PageProbe | None:
+    """Ask for the page as users would, through the gateway if there is one, for so many seconds.
 
     None when there is no page to ask for, or when plain text through the API server would be
     refused by STRICT mutual TLS and so shows nothing.
@@ -112,7 +114,7 @@ async def probe_page(context: Context, state: NamespaceState) -> PageProbe | Non
     if service == "productpage" and asks_for_mutual_tls(state):
         return None
     request = HttpRequest(
-        state.namespace, service, port, "/productpage", seconds=PAGE_TIMEOUT, most=MOST_PAGE
+        state.namespace, service, port, "/productpage", seconds=seconds, most=MOST_PAGE
     )
     answers = await asyncio.gather(*(ask_once(context, request) for _ in range(PAGES)))
     return min(answers, key=lambda answer: (answer.whole is not False, answer.status == 200))

@@ -80,6 +80,11 @@ def summarize(context: Context, diagnosis: Diagnosis) -> Text:
             n=len(diagnosis.broken),
             namespace=namespace,
         )
+    if diagnosis.is_page_unexplained and diagnosis.page and not diagnosis.page.status:
+        return Text(
+            "the page of {namespace} gave no answer, and no cause that I know holds.",
+            namespace=namespace,
+        )
     if diagnosis.is_page_unexplained:
         return Text(
             "the page of {namespace} is not whole, and no cause that I know holds.",

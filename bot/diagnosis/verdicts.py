@@ -6,7 +6,8 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from bot.diagnosis.asking import build_namespace_state, read_activity
+from bot.diagnosis.asked_diagnosis import diagnose_namespace
+from bot.diagnosis.asking import read_activity
 from bot.diagnosis.cause import CauseKind, Subject
 from bot.diagnosis.diagnose import Diagnosis, NamedCause, diagnose
 from bot.diagnosis.diagnosis_words import explain_in_one_sentence
@@ -129,7 +130,7 @@ async def read_diagnosis(context: Context, step: Step, *, with_questions: bool) 
     cluster = await read_cluster_state(context, namespace)
     if not with_questions:
         return diagnose(NamespaceState(cluster, namespace))
-    return diagnose(await build_namespace_state(context, cluster, namespace, step=step.id))
+    return (await diagnose_namespace(context, cluster, namespace, step=step.id))[1]
 
 
 def choose_cause(step: Step, diagnosis: Diagnosis, *, met: bool) -> NamedCause | None:

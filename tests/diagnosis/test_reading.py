@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 
 import pytest
 
 from bot.cluster import RetryPolicy
+from bot.diagnosis import asked_diagnosis
+from bot.diagnosis import asking as asking_page
 from bot.diagnosis.asking import build_namespace_state
 from bot.diagnosis.board import read_board
 from bot.diagnosis.diagnose import diagnose
+from bot.diagnosis.diagnosis_words import summarize
 from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.reading import NAMESPACED, read_cluster_state
 from bot.errors import Unavailable
@@ -25,13 +28,15 @@ from bot.kinds import (
     VIRTUAL_SERVICE,
     Kind,
 )
+from bot.knowledge.bookinfo.app import PAGE_TITLE, REVIEWS_HEADING
 from tests.diagnosis.cases import control_plane, placement, subsets
 from tests.diagnosis.cases.rules import add_rules, lead
 from tests.diagnosis.cluster import Cluster, Mode
 from tests.diagnosis.shapes import APP, MESH, thing
 from tests.diagnosis.wire import answer_lists, forbid, name_path
-from tests.knowledge.observe.stage import asking
+from tests.knowledge.observe.stage import Late, asking
 
+PAGE = f"/api/v1/namespaces/{APP}/services/bookinfo-gateway-istio:80/productpage"
 HASTY = RetryPolicy(total=0.1, first=0.005, longest=0.02)
 
 
@@ -167,6 +172,29 @@ async def test_page_that_does_not_answer_is_told(tmp_path: Path) -> None:
         diagnosis = diagnose(await build_namespace_state(context, cluster, APP))
     assert diagnosis.is_page_unexplained
     assert not diagnosis.is_healthy
+
+
+@pytest.mark.parametrize(("times", "whole"), [(3, True), (4, False)])
+async def test_slow_page_is_asked_for_once_more(
+    times: int, whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that comes late is no broken one; that it never came is said, and no more."""
+    monkeypatch.setattr(asking_page, "PAGE_TIMEOUT", 0.15)
+    monkeypatch.setattr(asked_diagnosis, "LONGER", 0.9)
+    page = f"<title>{PAGE_TITLE}</title> {REVIEWS_HEADING}"
+    asked: list[str] = []
+    answers = answer_lists(Cluster())
+    late = [Late(2, page)] * times
+    answers[PAGE] = deque([*late, Late(0.2, page)] if whole else late)
+    async with asking(answers, tmp_path, asked) as context:
+        cluster = await read_cluster_state(context, APP)
+        state, diagnosis = await asked_diagnosis.diagnose_namespace(context, cluster, APP)
+    assert sum("/proxy/productpage" in path for path in asked) == 6
+    assert diagnosis.is_healthy is whole
+    said = str(summarize(context, diagnosis))
+    assert ("gave no answer" in said) is not whole
+    assert state.page is not None
+    assert (state.page.status == 200) is whole
 
 
 async def test_board_over_the_wire(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@ asks it."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
@@ -29,7 +30,16 @@ from handlers import STEPS
 
 Answers = Mapping[str, Any]
 """What is answered, by `service:port/path` for Services and by path for the API: JSON, (status,
-JSON) or text; of a deque one after the other, the last again and again."""
+JSON) or text, each Late or at once; of a deque one after the other, the last again and again."""
+
+
+class Late(NamedTuple):
+    """An answer that comes after so many seconds."""
+
+    seconds: float
+    said: Any
+
+
 PROXY = "/api/v1/namespaces/istio-system/services/"
 
 
@@ -56,6 +66,9 @@ async def asking(
         said = answers[path]
         if isinstance(said, deque):
             said = said.popleft() if len(said) > 1 else said[0]
+        if isinstance(said, Late):
+            await asyncio.sleep(said.seconds)
+            said = said.said
         if isinstance(said, str):
             return web.Response(text=said)
         status, body = said if isinstance(said, tuple) else (200, said)
