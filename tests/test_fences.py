@@ -34,6 +34,7 @@ async def fenced(tmp_path: Path) -> AsyncIterator[tuple[Stage, Bot]]:
         yield stage, bot
 
 
+@pytest.mark.long
 async def test_it_begins_nothing(fenced: tuple[Stage, Bot]) -> None:
     """Who types is told that the database cannot be used, and there is no run."""
     stage, bot = fenced
@@ -53,6 +54,7 @@ async def test_it_takes_no_run_up(fenced: tuple[Stage, Bot]) -> None:
     assert (found.attempt, found.owner) == (1, "one")
 
 
+@pytest.mark.long
 async def test_it_takes_no_messages_over(fenced: tuple[Stage, Bot], tmp_path: Path) -> None:
     """They would be sent twice."""
     _, bot = fenced

@@ -147,6 +147,7 @@ async def prune(home: Path, *, days: int) -> None:
     await engine.dispose()
 
 
+@pytest.mark.long
 async def test_anybody_opens_the_details_also_after_a_restart(tmp_path: Path) -> None:
     """They are kept with the message, in the database; once that has cleared them, it is said."""
     async with furnished(tmp_path) as stage:

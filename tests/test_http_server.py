@@ -92,6 +92,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long
 async def test_three_hundred_idle_connections_leave_256_descriptors_to_others() -> None:
     """A process of 256 file descriptors answers on each port, and writes two lines."""
     process = await asyncio.create_subprocess_exec(

@@ -360,6 +360,7 @@ def test_the_image_has_neither_sandbox_nor_tests() -> None:
     }
 
 
+@pytest.mark.long
 async def test_the_bot_runs_without_the_sandbox() -> None:
     """Everything but the sandbox's command can be imported where there is none, and the command
     says what is missing."""

@@ -82,6 +82,7 @@ def test_the_roles_grant_just_what_the_bot_asks_for(
     assert set(granted) == {Grant(*piece) for piece in permissions.list_needed_permissions(mode)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", RELEASES)
 def test_the_bot_holds_all_that_istio_is_granted(version: str, tmp_path: Path) -> None:
     """Kubernetes lets nobody create a role with more than they hold, and the bot has neither

@@ -140,6 +140,7 @@ async def test_it_cannot_ask(release: Release) -> None:
     assert (code, lines) == (1, [Output("stdout", "nobody")])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "script", ["head -c 5000000 /dev/zero | tr '\\0' x; echo", "yes | head -n 300000"]
 )
@@ -176,6 +177,7 @@ async def test_a_document_without_end_is_ended(
     assert caught.value.code == 0
 
 
+@pytest.mark.long
 async def test_nobody_has_to_read(release: Release) -> None:
     """A program whose output is not read ends all the same, and its last words are kept."""
     mesh = release("yes | head -n 200000; for n in $(seq 1 30); do echo line $n >&2; done; exit 4")

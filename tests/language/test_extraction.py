@@ -146,6 +146,7 @@ def test_exit(root: Path) -> None:
     assert "es.po: missing: “nested”" in done.stdout
 
 
+@pytest.mark.long
 def test_this_project() -> None:
     """The bot's own messages are whole in every language."""
     assert check_messages(Path(__file__).parents[2]) == []

@@ -48,6 +48,7 @@ def test_a_message_keeps_its_layout(text: str, shown: str) -> None:
     assert show_hidden(text, layout=True) == shown
 
 
+@pytest.mark.long
 def test_no_hidden_character_is_left() -> None:
     """Of all that Unicode has given a meaning to, and of every 251st place that is private or free."""
     hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -42,6 +42,7 @@ async def test_a_row_comes_back_as_it_was_added(ledger: Ledger) -> None:
     assert await ledger.audit.entries() == [ROW]
 
 
+@pytest.mark.long
 async def test_many_rows_come_at_once(ledger: Ledger) -> None:
     """In one transaction; those that are there already stand, and keep none of the others out."""
     rows = [replace(ROW, id=f"{n:03}", at=NOON + timedelta(seconds=n)) for n in range(200)]

@@ -86,6 +86,7 @@ async def test_ledgers_of_one_process_open_together(url: str) -> None:
         await ledger.close()
 
 
+@pytest.mark.long
 async def test_a_killed_process_leaves_a_ledger_that_can_be_read(url: str) -> None:
     """After kill -9 amid writes the run is there as running, holds its lock, and can be taken up
     and ended."""

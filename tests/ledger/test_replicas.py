@@ -70,6 +70,7 @@ async def watched(watcher: Replicas, seconds: float) -> frozenset[str]:
     return gone
 
 
+@pytest.mark.long
 async def test_one_that_beats_lives_and_one_that_does_not_is_gone(team: Team) -> None:
     """Silence for long enough is what tells them apart, and all others learn of it."""
     watcher, alive, _ = [await team.join(f"elsewhere-{number}-abc") for number in range(1, 4)]

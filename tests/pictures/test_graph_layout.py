@@ -81,6 +81,7 @@ def scatter(seed: int) -> GraphPicture:
     return graph(*edges, nodes=nodes)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "picture",
     [graph(), graph(*ALL, nodes=BOOKINFO), comparison(), *map(scatter, range(5))],
@@ -168,6 +169,7 @@ def colors(drawing: GraphDrawing) -> set[str]:
     return {f"#{r:02X}{g:02X}{b:02X}" for r, g, b in set(triples)}
 
 
+@pytest.mark.long
 def test_a_picture_is_for_the_wall_and_has_kialis_colours() -> None:
     """The same bytes for the same values; red only where something fails."""
     drawing = localize(graph(*ALL, nodes=BOOKINFO))

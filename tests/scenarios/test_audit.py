@@ -137,6 +137,7 @@ async def test_what_was_changed_has_an_event(tmp_path: Path) -> None:
         assert len(await events(stage, "istio-system")) == 1
 
 
+@pytest.mark.long
 async def test_hosts_read_the_audit_in_the_channel(tmp_path: Path) -> None:
     """Only they, and only the one who asks sees it; it can be narrowed to a user or a step."""
     async with playing(tmp_path) as (stage, bot):

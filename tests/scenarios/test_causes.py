@@ -12,6 +12,8 @@ import pytest
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 APP = "bookinfo"
 DEPLOYMENTS, SERVICES = Ref("apps", "deployments"), Ref("", "services")
 PODS = Ref("", "pods")

@@ -26,6 +26,8 @@ from tests.ledger.test_audit import ROW
 from tests.scenarios.stage import Stage, playing, words
 from tests.scenarios.test_confirmed import left, new_run
 
+pytestmark = pytest.mark.long
+
 DEPLOYMENTS, CRDS = (
     Ref("apps", "deployments"),
     Ref("apiextensions.k8s.io", "customresourcedefinitions"),

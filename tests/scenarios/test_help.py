@@ -9,6 +9,8 @@ import pytest
 from sandbox.workspace import Message
 from tests.scenarios.stage import Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 
 def count_lines(message: Message) -> int:
     """The lines of an answer, without buttons."""

@@ -83,6 +83,7 @@ async def test_a_confirmed_change_is_made(stage: Stage) -> None:
     assert "zipkin.istio-system:9411" in config["data"]["mesh"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
@@ -186,6 +187,7 @@ async def test_an_image_that_cannot_be_pulled_is_named(tmp_path: Path) -> None:
         assert "The registry's limit for this address is used up" in said
 
 
+@pytest.mark.long
 async def test_a_forbidding_cluster_is_told_as_such(stage: Stage) -> None:
     """403: whoever runs the cluster is told what the bot may not do."""
     stage.cluster.server.faults.add(ApiFault("forbid", verb="list", resource="deployments"))
@@ -202,6 +204,7 @@ async def test_a_cluster_that_asks_for_patience_gets_it(stage: Stage) -> None:
     assert "is ready" in words(await stage.type("/mesh install"))
 
 
+@pytest.mark.long
 async def test_a_second_install_points_at_the_first(tmp_path: Path) -> None:
     """While one runs, the second is answered with a link and starts nothing."""
     async with playing(tmp_path, MESHBOT_DRAIN_SECONDS="0.1") as (stage, _):

@@ -7,6 +7,8 @@ import pytest
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import Stage, words
 
+pytestmark = pytest.mark.long
+
 CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sandbox.workspace.elements import list_button_labels
 from tests.scenarios.stage import Stage, words
+
+pytestmark = pytest.mark.long
 
 MISTAKES = {
     "shift v1=60 v3=60": "v1=60 and v3=60 make 120 %",

@@ -14,6 +14,8 @@ from tests.scenarios.screens import says
 from tests.scenarios.stage import Stage, playing, words
 from tests.scenarios.test_audit import rows
 
+pytestmark = pytest.mark.long
+
 ODD = (
     "mesh:",
     "mesh:confirmed",

@@ -23,6 +23,8 @@ from sandbox.cluster.contract import Ref
 from sandbox.workspace.state import Channel
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, words
 
+pytestmark = pytest.mark.long
+
 OWN = {"MESHBOT_ROLES__OWN_NAMESPACES": "bookinfo-{user}"}
 ALICES, BOBS = "bookinfo-u0alice", "bookinfo-u0bob"
 DEPLOYMENTS = Ref("apps", "deployments")

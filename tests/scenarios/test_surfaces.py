@@ -17,6 +17,7 @@ from tests.scenarios.screens import fill, form, modal, read, says, until
 from tests.scenarios.stage import Stage, playing, words
 
 
+@pytest.mark.long
 async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     """What is wrong is said under the input, before anything is begun; what is right goes the way
     of every command."""
@@ -66,6 +67,7 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
             await stage.workspace.actions.close_view("host", view)
 
 
+@pytest.mark.long
 async def test_a_mention_in_a_thread_runs_there(stage: Stage) -> None:
     """The run's message joins the thread, and so does an answer to one person."""
     said = await stage.workspace.actions.post_message("host", "mesh-workshop", "let us see")

@@ -17,6 +17,8 @@ from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage, furnished, words
 
+pytestmark = pytest.mark.long
+
 
 @asynccontextmanager
 async def process(stage: Stage, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:

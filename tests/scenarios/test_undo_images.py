@@ -14,6 +14,8 @@ from bot.kinds import CONFIG_MAP, Object
 from bot.records import BeforeImage
 from tests.scenarios.stage import playing
 
+pytestmark = pytest.mark.long
+
 
 def config(**data: str) -> Object:
     """A ConfigMap in the namespace default."""

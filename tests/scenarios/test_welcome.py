@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from bot.app import run_bot
 from bot.cli.sandbox_rehearsal import ChannelRehearsal
 from tests.scenarios.screens import says, until
 from tests.scenarios.stage import Stage, furnished, playing, words
+
+pytestmark = pytest.mark.long
 
 
 async def invite(stage: Stage) -> None:

@@ -86,6 +86,7 @@ async def test_the_shortcut_on_a_message_of_no_run_is_a_plain_why(stage: Stage) 
     await stage.type(f'shortcut "Why?" {OF_NOTHING}')
 
 
+@pytest.mark.long
 async def test_the_namespace_of_the_run_is_looked_at(tmp_path: Path) -> None:
     """A host asks about an attendee's, and an attendee about what a host ran in the shared one,
     though their own is meant elsewhere."""

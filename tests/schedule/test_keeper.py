@@ -15,6 +15,7 @@ from bot.steps import ReplyTarget
 from tests.schedule.conftest import World
 
 
+@pytest.mark.long
 async def test_each_slot_is_fired_by_one_replica(world: World) -> None:
     """Three look at the same moments; each slot comes once, in order, and none is left out."""
     replicas = [await world.replica(name) for name in ("one", "two", "three")]

@@ -25,6 +25,8 @@ from bot.slack.webapi.rate_limit import EditLimits
 from sandbox.workspace import SCOPES, InstalledApp, Workspace
 from tests.slack.conftest import eventually, message
 
+pytestmark = pytest.mark.long
+
 QUICK = EditLimits(interval=0.01, burst=400, per_minute=6000, reserve=2)
 LANE = frozenset({"_send_channel_posts"})
 POSTING = LANE | {"post"}

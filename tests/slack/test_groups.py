@@ -47,6 +47,7 @@ async def check_nothing_granted(roles: Roles, group: str) -> None:
         assert f"groups {group} could not be read" in str(caller.why)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [429, 503])
 async def test_while_slack_does_not_answer_groups_grant_nothing(
     workspace: Workspace,

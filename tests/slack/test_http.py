@@ -194,6 +194,7 @@ async def test_what_slack_did_not_send_is_refused(
     assert listeners.commands == listeners.envelopes.acks == 0
 
 
+@pytest.mark.long
 async def test_a_thousand_forged_requests_reach_nobody(
     door: str, session: aiohttp.ClientSession, router: RecordingRouter
 ) -> None:

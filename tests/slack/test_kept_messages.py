@@ -75,6 +75,7 @@ async def test_what_slack_has_is_not_sent_again_while_that_is_noted(
     assert await ledger.outbox.waiting() == []
 
 
+@pytest.mark.long
 async def test_what_slack_cannot_take_now_comes_later_in_order(
     workspace: Workspace, channel_messages: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:

@@ -71,6 +71,7 @@ async def side(
     await ledger.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [RefusalKind.CHANNEL, RefusalKind.WORKSPACE])
 async def test_an_end_that_a_place_refuses_is_kept_told_and_shown_later(
     side: Side, channel: str, kind: RefusalKind
@@ -118,6 +119,7 @@ async def test_an_end_of_a_message_that_cannot_be_edited_is_a_new_message(
     assert side.told == []
 
 
+@pytest.mark.long
 async def test_content_that_is_refused_is_shown_as_text(side: Side, channel: str) -> None:
     """For every code of the kind, twice refused as well: posted and edited."""
     codes = [code for code, of in message_refusals.KINDS.items() if of is RefusalKind.CONTENT]

@@ -57,6 +57,7 @@ async def test_percentiles_count_from_the_intended_start(tmp_path: Path) -> None
     assert seen.p99 >= 300
 
 
+@pytest.mark.long
 async def test_waiting_for_a_full_house_counts(tmp_path: Path) -> None:
     """When too many are under way, the time that the next one waits is in its figure."""
     async with sending_to(App(delays=[0.9] * 32), tmp_path) as traffic:

@@ -29,6 +29,7 @@ def targets(**scraped: str) -> dict[str, Any]:
     return {"status": "success", "data": {"activeTargets": [*listed, other]}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("answers", "seen"),
     [

@@ -102,6 +102,7 @@ async def test_a_range_of_values(mesh: World) -> None:
     assert target["labels"] == {"namespace": "b", "pod": "a"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kiali", ["2.26"])
 @pytest.mark.parametrize(
     ("path", "status"),

@@ -32,6 +32,8 @@ from .feeding import (
 )
 from .stages import RULES, SPEED, TRAFFIC, World, page_views, world
 
+pytestmark = pytest.mark.long
+
 GRAPH = "/api/namespaces/graph?namespaces=bookinfo&duration=60s&graphType={}&injectServiceNodes=true&refreshInterval=0"
 RULE = "/api/namespaces/bookinfo/istio/{}/reviews?validate=true"
 PLACES = {"1.87": "virtualservices", "2.26": "networking.istio.io/v1/VirtualService"}

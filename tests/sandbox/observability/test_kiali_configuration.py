@@ -41,6 +41,7 @@ async def restart(mesh: World) -> None:
     await eventually(alone)
 
 
+@pytest.mark.long
 async def test_configuration_is_read_at_start(mesh: World) -> None:
     """What is changed in the ConfigMap counts after a restart, and the older key for a link still
     works."""
@@ -126,6 +127,7 @@ async def test_anonymous_visitors(mesh: World) -> None:
     assert (await mesh.ask("/api/auth/info")).json["strategy"] == "anonymous"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kiali", ["1.87", "2.26"])
 async def test_visitors_without_a_token(mesh: World) -> None:
     """Under another strategy only health and the strategy itself are told."""

@@ -162,6 +162,7 @@ async def test_home_and_mentions_are_events(
     await until(lambda: heard == ["<@U0MESHBOT> help"] and "U0BOB" in workspace.state.homes)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("patience", [0.4])
 @pytest.mark.parametrize("trouble", ["late", "broken", "delayed"])
 async def test_a_command_without_acknowledgement_in_time_is_seen_to_fail(

@@ -123,6 +123,7 @@ def test_half_an_abort_is_about_half() -> None:
     assert 70 <= lost <= 130
 
 
+@pytest.mark.long
 def test_weights_split_the_visitors() -> None:
     """90 to 10 is seen as such over many pages, and the third version is not."""
     place = Place(rules=rules("1.30.3", "destination-rule-all", "virtual-service-reviews-90-10"))

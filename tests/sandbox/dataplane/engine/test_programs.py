@@ -111,6 +111,7 @@ async def town(request: pytest.FixtureRequest) -> AsyncIterator[Town]:
             await cluster.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("town", [12.0], indirect=True)
 async def test_reviews_take_their_time_after_all_pods_are_ready(town: Town) -> None:
     """A Java server has no probe: the page shows an error at first, and reviews soon after."""

@@ -79,6 +79,7 @@ async def test_the_old_release_names_the_components_in_its_question(istioctl: Is
     assert "WARNING: Istio 1.23.0 may be out of support (EOL) already" in outcome.out
 
 
+@pytest.mark.long
 async def test_a_component_that_does_not_get_ready_fails_with_the_pods_reason(
     istioctl: Istioctl,
 ) -> None:
@@ -161,6 +162,7 @@ async def test_a_newer_istioctl_warns_of_the_upgrade(istioctl: Istioctl) -> None
     assert "WARNING: Istio is being upgraded from 1.23.2 to 1.30.3.\n" in outcome.err
 
 
+@pytest.mark.long
 async def test_a_revision_can_be_removed_alone(
     cluster: EmbeddedCluster, istioctl: Istioctl
 ) -> None:

@@ -23,6 +23,7 @@ HEADERS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", HEADERS)
 async def test_the_proxies_of_each_release(istioctl: Istioctl, version: str) -> None:
     """The ingress gateway is there, with its istiod and what it subscribes to."""

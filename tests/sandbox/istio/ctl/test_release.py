@@ -13,6 +13,7 @@ from sandbox.istio.profiles import NAMES
 from sandbox.istio.release_directory import write_release
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("version", "bundle"), [("1.30.3", "v1.5.1"), ("1.23.2", "v1.1.0")])
 def test_a_release_has_the_real_layout(tmp_path: Path, version: str, bundle: str) -> None:
     """istioctl, ten profiles, the workshop's samples, and the Gateway API the release is built

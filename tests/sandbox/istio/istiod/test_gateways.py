@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from sandbox.cluster.contract import Object
 from sandbox.cluster.machinery.meta import labels_of
 from sandbox.istio.cni.program import REDIRECTION
@@ -24,6 +26,8 @@ from .mesh import (
     eventually,
     managers,
 )
+
+pytestmark = pytest.mark.long
 
 GATEWAY = "bookinfo-gateway"
 DEPLOYED = "bookinfo-gateway-istio"

@@ -110,6 +110,7 @@ async def test_a_bad_rule_is_denied_in_the_recorded_words(mesh: TestMesh) -> Non
     )
 
 
+@pytest.mark.long
 async def test_pods_of_labelled_namespaces_are_injected(mesh: TestMesh, version: str) -> None:
     """Six pods of Bookinfo, each with its sidecar where that release puts it, all of them ready."""
     await mesh.bookinfo(istio_injection="enabled")
@@ -140,6 +141,7 @@ async def test_without_istiod_labelled_namespaces_get_no_pods(mesh: TestMesh) ->
         await mesh.client.create(pod)
 
 
+@pytest.mark.long
 async def test_a_quiet_cluster_stays_quiet(mesh: TestMesh) -> None:
     """Nothing is written where nothing has changed, over a simulated half minute."""
     await mesh.gateway_api()

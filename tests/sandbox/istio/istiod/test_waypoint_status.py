@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .mesh import (
     CLASSES,
     GATEWAYS,
@@ -11,6 +13,8 @@ from .mesh import (
     managers,
 )
 from .test_gateways import BOUND, gateway, label
+
+pytestmark = pytest.mark.long
 
 
 async def test_services_say_which_waypoint_they_use(mesh: TestMesh, version: str) -> None:
