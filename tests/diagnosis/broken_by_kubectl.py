@@ -167,9 +167,10 @@ MORE_IN_SIDECARS: tuple[Broken, ...] = (
     (
         "gateway-api-version-unread",
         "kubectl delete validatingadmissionpolicybinding safe-upgrades.gateway.networking.k8s.io "
-        "--ignore-not-found && kubectl annotate --overwrite crd $(kubectl get crd -o name | "
-        "grep gateway.networking.k8s.io | cut -d/ -f2) "
-        "gateway.networking.k8s.io/bundle-version=v0.8.0",
+        # The API server obeys a policy for some seconds after its binding is gone.
+        "--ignore-not-found && for try in $(seq 20); do sleep 1; kubectl annotate --overwrite crd "
+        "$(kubectl get crd -o name | grep gateway.networking.k8s.io | cut -d/ -f2) "
+        "gateway.networking.k8s.io/bundle-version=v0.8.0 && break; done",
         "kubectl annotate --overwrite crd $(kubectl get crd -o name | "
         "grep gateway.networking.k8s.io | cut -d/ -f2) "
         "gateway.networking.k8s.io/bundle-version=v1.5.1",
