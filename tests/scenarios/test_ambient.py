@@ -178,7 +178,7 @@ async def test_what_a_gateway_obeys_is_no_rule_for_sidecars(stage: Stage) -> Non
     asked = await typed(stage, "/mesh ambient")
     assert "VirtualService bookinfo stays: it is bound to bookinfo-gateway" in asked
     assert "Gateway bookinfo/bookinfo-gateway leads through it" in asked
-    await typed(stage, 'click "Go ambient" -> not yet')
+    await typed(stage, 'click "Go ambient"')
     assert await stage.api.get(RULES, "bookinfo", "bookinfo") is not None
 
 

@@ -87,9 +87,8 @@ async def test_a_gateway_that_is_the_samples_own_is_not_asked_about_twice(tmp_pa
 async def test_a_waypoint_of_others(tmp_path: Path) -> None:
     """One for all kinds of traffic is not turned into the workshop's, and none is taken away."""
     async with playing(tmp_path) as (stage, _):
-        for line in ("/mesh install", "/mesh bookinfo", "/mesh ambient"):
+        for line in ("/mesh install", "/mesh bookinfo", "/mesh ambient", 'click "Go ambient"'):
             await stage.type(line)
-        await stage.type('click "Go ambient" -> not yet')
         listener = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
         spec = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}
         labels = {"istio.io/waypoint-for": "all"}
