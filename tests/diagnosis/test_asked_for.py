@@ -7,8 +7,8 @@ import pytest
 from bot.diagnosis.diagnose import diagnose
 from bot.diagnosis.mesh_state import PageProbe
 from bot.text import Text
+from tests.diagnosis.cases.authorization import allow_as_bot
 from tests.diagnosis.cases.breakers import limit
-from tests.diagnosis.cases.security import allow_as_bot
 from tests.diagnosis.cluster import Cluster, Mode
 
 

@@ -16,6 +16,7 @@ from bot.text import Text
 from tests.diagnosis.cases import ambient as ambient_cases
 from tests.diagnosis.cases import (
     application,
+    authorization,
     control_plane,
     faults,
     gateways,
@@ -23,7 +24,6 @@ from tests.diagnosis.cases import (
     placement,
     pods,
     routing,
-    security,
     sidecars,
     subsets,
     waypoints,
@@ -128,7 +128,7 @@ PAIRS: dict[str, tuple[Mode, Change, Change, set[str]]] = {
     ),
     "a policy and a rule": (
         Mode.SIDECARS,
-        security.post_denied,
+        authorization.post_denied,
         routing.catch_all_first,
         {"rule-shadowed"},
     ),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bot.kinds import DESTINATION_RULE, SERVICE, Object
+from tests.diagnosis.cases.authorization import add_rule
+from tests.diagnosis.cases.mutual_tls import PEER
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cases.rules import define_subsets, route
-from tests.diagnosis.cases.security import PEER, add_rule
 from tests.diagnosis.cluster import Cluster
 
 CASES = Cases()
