@@ -34,7 +34,6 @@ async def change(stage: Stage, kind: Ref, name: str, patch: dict[str, Any]) -> N
     await stage.api.merge(kind, name, APP, patch)
 
 
-@pytest.mark.long
 async def test_a_workload_left_out_is_not_done(stage: Stage) -> None:
     """The sidecars are there but for one part, which asks to stay out: named, with what ends it."""
     await change(stage, DEPLOYMENTS, "details-v1", OPTED_OUT)
@@ -43,7 +42,6 @@ async def test_a_workload_left_out_is_not_done(stage: Stage) -> None:
     assert "kubectl patch deployment details-v1" in said
 
 
-@pytest.mark.long
 async def test_a_burst_says_why_ratings_are_missing(stage: Stage) -> None:
     """The fault that was asked for is why, and that is as it should be."""
     for line in ("/mesh inject", "/mesh route jason v2", "/mesh fault jason"):
@@ -53,7 +51,6 @@ async def test_a_burst_says_why_ratings_are_missing(stage: Stage) -> None:
     assert "`cause: fault-in-force` A fault on ratings is in force for jason" in said
 
 
-@pytest.mark.long
 async def test_missing_details_are_not_overlooked(stage: Stage) -> None:
     """The page answers 200 without details: not done, and the Service is named."""
     await change(stage, SERVICES, "details", {"spec": {"selector": {"app": "detail"}}})
@@ -62,7 +59,6 @@ async def test_missing_details_are_not_overlooked(stage: Stage) -> None:
     assert "`cause: service-selects-no-pods` Service details selects no pod" in said
 
 
-@pytest.mark.long
 async def test_the_board_is_not_green_over_something_broken(stage: Stage) -> None:
     """A part of Bookinfo that somebody scaled away turns its row, and says so."""
     assert "✅ bookinfo" in words(await stage.type("/mesh status"))
@@ -85,7 +81,6 @@ async def test_why_names_the_cause_and_types_what_ends_it(stage: Stage) -> None:
     )
 
 
-@pytest.mark.long
 async def test_a_webhook_without_istiod_is_not_a_cluster_that_is_away(stage: Stage) -> None:
     """The API server answered: what refused is named, and that istiod has no pod; afterwards,
     sidecars that were taken back on purpose are missed by nobody."""

@@ -69,7 +69,6 @@ async def written(other: sqlite3.Connection, rows: int) -> None:
         await asyncio.sleep(0.002)
 
 
-@pytest.mark.long
 async def test_what_was_written_before_the_database_was_locked_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +155,6 @@ async def test_a_database_that_takes_no_writes_begins_nothing(
     assert not [leak for text in (said, *map(str, rows)) for leak in LEAKS if leak in text]
 
 
-@pytest.mark.long
 async def test_an_install_that_adds_only_the_crds_has_changed_something(stage: Stage) -> None:
     """Istio is just so already, and the Gateway API is not there: it is applied, and that is said."""
     await stage.type("/mesh install")
@@ -168,7 +166,6 @@ async def test_an_install_that_adds_only_the_crds_has_changed_something(stage: S
     assert "nothing was changed" not in said
 
 
-@pytest.mark.long
 async def test_a_run_that_is_taken_up_does_not_call_its_own_work_unchanged(
     tmp_path: Path,
 ) -> None:
@@ -184,7 +181,6 @@ async def test_a_run_that_is_taken_up_does_not_call_its_own_work_unchanged(
     assert "nothing changed" not in said
 
 
-@pytest.mark.long
 async def test_an_answer_that_cannot_be_shared_is_not_lost(stage: Stage) -> None:
     """Whoever asked sees it, and is told that nobody else does."""
     people = {stage.workspace.get_user("host").id}
@@ -199,7 +195,6 @@ async def test_an_answer_that_cannot_be_shared_is_not_lost(stage: Stage) -> None
     assert "nothing was started" not in words(told[1])
 
 
-@pytest.mark.long
 async def test_what_is_older_than_the_settings_say_is_cleared(tmp_path: Path) -> None:
     """As soon as the bot starts, and what is younger is there."""
     ledger = await Ledger.open(f"sqlite:///{tmp_path}/meshbot.sqlite")

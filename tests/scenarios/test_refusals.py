@@ -64,7 +64,6 @@ async def test_only_hosts_refresh_the_tour(stage: Stage) -> None:
     assert len(tour.edits) == shown
 
 
-@pytest.mark.long
 async def test_people_of_another_workspace_are_refused(tmp_path: Path) -> None:
     """By command, mention and button, as a host by id too; the audit has each."""
     async with playing(tmp_path, MESHBOT_ROLES__HOSTS="U0HOST,U9EVE") as (stage, bot):

@@ -42,7 +42,6 @@ async def names(stage: Stage) -> set[str]:
     return {n["metadata"]["name"] for n in await stage.api.list(NAMESPACES)}
 
 
-@pytest.mark.long
 async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
     """An attendee runs what the settings give them; a host is refused what is the admins', who are
     named."""
@@ -130,7 +129,6 @@ async def test_an_attendee_changes_their_own_namespace_only(tmp_path: Path) -> N
         assert await names(stage) & {"bookinfo", BOBS, "istio-system"} == set()
 
 
-@pytest.mark.long
 async def test_only_its_owner_or_a_host_confirms_for_a_namespace(tmp_path: Path) -> None:
     """Another attendee can neither confirm nor cancel; the owner can."""
     async with ruled(tmp_path, OWN) as (stage, _):
@@ -159,7 +157,6 @@ async def test_an_attendee_does_not_confirm_for_the_workshops_namespace(tmp_path
         assert "bookinfo" in await names(stage)
 
 
-@pytest.mark.long
 async def test_undo_in_an_own_namespace_leaves_the_mesh_alone(tmp_path: Path) -> None:
     """What a host did to everyone after it is not an attendee's to take back."""
     async with ruled(tmp_path, OWN) as (stage, _):
@@ -174,7 +171,6 @@ async def test_undo_in_an_own_namespace_leaves_the_mesh_alone(tmp_path: Path) ->
         assert await stage.api.get(DEPLOYMENTS, "prometheus", "istio-system") is not None
 
 
-@pytest.mark.long
 async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
     """Two namespaces are changed at the same time; what everyone shares waits for them, and they
     for it."""
@@ -227,7 +223,6 @@ def config(namespace: str) -> Object:
     }
 
 
-@pytest.mark.long
 async def test_the_bot_acts_as_whom_the_settings_name(tmp_path: Path) -> None:
     """Everything works as before under other names, istioctl included; whoami names them."""
     acting = {
@@ -255,7 +250,6 @@ async def test_reading_is_for_everyone_and_defaults_to_ones_own(tmp_path: Path) 
         assert "in your own namespace team-b you may also: bookinfo, inject" in said
 
 
-@pytest.mark.long
 async def test_someone_without_a_namespace_is_told_who_can_help(tmp_path: Path) -> None:
     """A mapping that leaves someone out lets them read, and says who can."""
     async with ruled(tmp_path, {"MESHBOT_ROLES__NAMESPACE_OF": "U0BOB=team-b"}) as (stage, _):

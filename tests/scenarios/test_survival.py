@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,6 @@ async def gone(stage: Stage) -> None:
     raise TimeoutError("the bot's socket is still open")
 
 
-@pytest.mark.long
 async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
     """kill -9 in the middle; the next life ends the same message with the verdict."""
     async with furnished(tmp_path) as stage:
@@ -83,7 +83,25 @@ async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
         assert "taken up again after a restart" in words(after)
 
 
-@pytest.mark.long
+async def test_what_ends_its_process_each_time_is_not_begun_a_fourth_time(tmp_path: Path) -> None:
+    """An install that three processes did not survive is ended, and says so."""
+    async with furnished(tmp_path) as stage:
+        stage.cluster.slow_image_pulls(200)
+        async with process(stage) as bot:
+            await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
+            await shows(stage, "running", "istiod")
+            bot.kill()
+            await bot.wait()
+        await gone(stage)
+        with closing(sqlite3.connect(tmp_path / "meshbot.sqlite")) as ledger:
+            ledger.execute("UPDATE runs SET attempt = 3")
+            ledger.commit()
+        async with process(stage):
+            message = await shows(stage, "error")
+        assert "this was begun 3 times, and each time the bot's process died" in words(message)
+        assert "finds in the log which" in words(message)
+
+
 async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> None:
     """What destroys is not taken up again: its message says what to type."""
     async with furnished(tmp_path) as stage:
@@ -103,7 +121,6 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
         assert "`/mesh uninstall`" in words(message)
 
 
-@pytest.mark.long
 async def test_a_bot_killed_right_after_confirm_asks_again_about_what_has_changed(
     tmp_path: Path,
 ) -> None:
@@ -132,7 +149,6 @@ async def test_a_bot_killed_right_after_confirm_asks_again_about_what_has_change
             await shows(stage, "done", "the mesh is gone")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_stopped_bot_lets_its_runs_end(tmp_path: Path, number: signal.Signals) -> None:
     """Stopped amid an install, it finishes it, shows the verdict, and exits with 0."""
@@ -144,7 +160,6 @@ async def test_a_stopped_bot_lets_its_runs_end(tmp_path: Path, number: signal.Si
         assert "is ready" in words(await shows(stage, "done"))
 
 
-@pytest.mark.long
 async def test_a_stop_that_cannot_wait_says_so(tmp_path: Path) -> None:
     """What does not end in time says in its message that it will be taken up, and it is."""
     async with furnished(tmp_path) as stage:

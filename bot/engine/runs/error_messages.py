@@ -49,8 +49,10 @@ LEDGER_AWAY = Text(
     "The bot's administrator finds the reason in the log. Type it again when the database is back: "
     "it goes on from what is there."
 )
-PASSING_CODES = {"ratelimited", "no_answer", "unreachable"}
-"""Codes of a SlackError that say that Slack did not take it just now."""
+RATE_LIMITED = "ratelimited"
+"""Slack's code for too many calls a minute; its limits count by the minute (Web API)."""
+UNANSWERED_CODES = {"no_answer", "unreachable"}
+"""Codes of a SlackError that say that Slack was not heard."""
 
 
 def explain_error(problem: BaseException) -> Failure:
@@ -214,8 +216,10 @@ def get_message(problem: MeshbotError) -> Text:
 
 def explain_post_error(problem: SlackError) -> UserError:
     """Return the UserError for a channel that cannot be written to."""
-    if problem.code in PASSING_CODES:
-        hint = Text("Slack takes nothing just now. Type it again when it does.")
+    if problem.code == RATE_LIMITED:
+        hint = Text("Slack asks for fewer messages. Type it again in a minute.")
+    elif problem.code in UNANSWERED_CODES:
+        hint = Text("Slack gave no answer. Type it again when messages appear here again.")
     elif problem.code == OWN_FAILURE:
         hint = Text("The bot's administrator finds the reason in the log.")
     else:

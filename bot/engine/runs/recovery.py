@@ -31,6 +31,14 @@ took it, and its answer did not arrive."""
 
 INTERRUPTED = Text("the bot was restarted in the middle of this.")
 AGAIN = Text("Type it again to go on.")
+NEVER_ENDED = Text(
+    "this was begun {times} times, and each time the bot's process died, or lost its database, "
+    "before the end.",
+    times=MOST_ATTEMPTS,
+)
+LOG_FIRST = Text(
+    "The bot's administrator finds in the log which. Typed again, it goes on from what is there."
+)
 RESTARTING = Text("the bot is being restarted; it takes this up when it is back.")
 
 
@@ -110,7 +118,7 @@ class RunRecovery:
             await self._interrupt(run, self._describe_conflict(other))
         # A run that ends its process would end each one that takes it up.
         elif run.attempt > MOST_ATTEMPTS:
-            await self._interrupt(run, Failure(INTERRUPTED, AGAIN))
+            await self._interrupt(run, Failure(NEVER_ENDED, LOG_FIRST))
         elif run.awaits_second_look:
             await self.executor.continue_confirmed(run, invocation, caller)
         elif not (invocation.step.resumable or is_untouched(run, invocation)):
