@@ -41,13 +41,14 @@ class Expectation:
 @dataclass(frozen=True)
 class Observation:
     """Observed result of requests, and whether it was as expected; `trouble` when nothing
-    answered at all.
+    answered at all. `unmet` says in short what was not as expected.
     """
 
     holds: bool
     lines: tuple[Text, ...]
     trouble: Text = EMPTY
     seen: tuple[TrafficReport, ...] = ()
+    unmet: Text = EMPTY
 
     @property
     def because(self) -> Text:
@@ -58,7 +59,7 @@ class Observation:
                 "should check whether the pods run.",
                 why=strip_proxy_prefix(self.trouble),
             )
-        return Text("what was seen is not what was asked, in the lines below.")
+        return self.unmet
 
 
 def choose_other_user(user: str) -> str:
@@ -99,7 +100,10 @@ async def wait_for_expectations(
         # who was served as expected by one may not be by another.
         if holds or time.monotonic() > deadline:
             lines = tuple(describe_observation(expected, report) for expected, report in pairs)
-            return Observation(holds, lines, trouble, tuple(reports))
+            unmet = next(
+                (describe_unmet(*each) for each in pairs if not each[0].holds(each[1])), EMPTY
+            )
+            return Observation(holds, lines, trouble, tuple(reports), unmet)
         await asyncio.sleep(RETRY_DELAY)
 
 
@@ -131,6 +135,23 @@ def describe_observation(expected: Expectation, seen: TrafficReport) -> Text:
         "as {user}, {n} page: {results} (expected: {expected})",
         "as {user}, {n} pages: {results} (expected: {expected})",
         n=pages,
+        user=expected.user,
+        results=results,
+        expected=expected.words,
+    )
+
+
+def describe_unmet(expected: Expectation, seen: TrafficReport) -> Text:
+    """Return what one user got instead of what was asked for."""
+    results = Listed(describe_pages(seen), "semicolon")
+    if not expected.user:
+        return Text(
+            "who is not logged in got {results} (expected: {expected}).",
+            results=results,
+            expected=expected.words,
+        )
+    return Text(
+        "{user} got {results} (expected: {expected}).",
         user=expected.user,
         results=results,
         expected=expected.words,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
 from sandbox.clock import Clock
+from sandbox.cluster.kubelet.known_images import find_missing_image
 
 MISSING = "does-not-exist"
 _NAME = re.compile(
@@ -114,7 +115,8 @@ class PullResult:
 class ImageRegistry:
     """The images that can be pulled.
 
-    Every name exists, except broken ones and those that contain `does-not-exist`.
+    Every name exists, except broken ones, those that contain `does-not-exist`, and in the families
+    of Istio, Bookinfo and Kiali what was never published.
     """
 
     clock: Clock
@@ -128,10 +130,11 @@ class ImageRegistry:
         for pattern, reason in self.broken.items():
             if matches_image(pattern, image):
                 return f'failed to pull and unpack image "{name}": {reason}'
-        if MISSING in image:
+        missing = f"{name}: not found" if MISSING in image else find_missing_image(name)
+        if missing:
             return (
                 f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": '
-                f"{name}: not found"
+                f"{missing}"
             )
         return ""
 
