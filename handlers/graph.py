@@ -12,7 +12,11 @@ from bot.knowledge import snapshot
 from bot.knowledge.graph import empty_reasons, graph_report, picture
 from bot.knowledge.objects.durations import parse_duration
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.observe.graph import Graph, describe_graph
+from bot.knowledge.observe.graph import (
+    Graph,
+    describe_graph,
+    describe_most_telling_calls,
+)
 from bot.knowledge.observe.prometheus import SCRAPE
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 from bot.text import Text
@@ -64,8 +68,8 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
     return Verdict(
         State.DONE,
         summarize_graph(graph, namespace, is_late=age is not None and age < SCRAPE),
-        evidence=(told := describe_graph(graph)),
-        brief=told,
+        evidence=describe_graph(graph),
+        brief=describe_most_telling_calls(graph),
         links=links,
         next=suggest_commands(context, "traces", "traffic start"),
         lines=lines,

@@ -66,6 +66,15 @@ def describe_graph(graph: Graph) -> tuple[Text, ...]:
     )
 
 
+def describe_most_telling_calls(graph: Graph) -> tuple[Text, ...]:
+    """Return the same lines, those first that a few lines are read for: what failed, then what
+    several versions answered.
+    """
+    calls = sort_calls(drop_duplicate_calls(graph.calls))
+    calls.sort(key=lambda call: (-call.failed, len(graph.spread.get(call.target, {})) < 2))
+    return tuple(describe_call(call, graph.spread.get(call.target, {})) for call in calls)
+
+
 def drop_duplicate_calls(calls: Iterable[Call]) -> list[Call]:
     """Return the calls without tcp edges beside an http one: ztunnel and a waypoint both
     report the same call.

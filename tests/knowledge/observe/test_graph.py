@@ -11,6 +11,7 @@ from bot.knowledge.observe.graph import (
     Call,
     Graph,
     describe_graph,
+    describe_most_telling_calls,
     drop_waypoints,
     has_duplicate_calls,
 )
@@ -98,6 +99,22 @@ def test_errors_are_explained(result: tuple[str, str], words: str) -> None:
     knows."""
     seen = kiali_says(("reviews-v2", "ratings", http("1.00", "100.0", result)))
     assert tell(seen) == (f"reviews-v2 → ratings: 1.00/s http, 100 % errors: {words}",)
+
+
+def test_of_a_few_lines_those_tell_most_that_failed_or_went_to_several_versions() -> None:
+    """A channel shows a few of them; the others stand behind Details, in the requests' order."""
+    graph = kiali_says(
+        ("unknown", "productpage", http("0.30")),
+        ("productpage-v1", "details", http("3.00")),
+        ("productpage-v1", "reviews", http("3.00")),
+        ("reviews", "reviews-v1", http("1.00")),
+        ("reviews", "reviews-v2", http("2.00")),
+        ("reviews-v2", "ratings", http("2.00", "50.0", ("500", "FI"))),
+    )
+    told = list(map(str, describe_most_telling_calls(graph)))
+    assert told[0].startswith("reviews-v2 → ratings: 2.00/s http, 50 % errors: 500 FI")
+    assert told[1] == "productpage-v1 → reviews: 3.00/s http, no errors, no mTLS; v1 33 %, v2 67 %"
+    assert sorted(told) == sorted(tell(graph))
 
 
 def test_plaintext_is_told() -> None:
