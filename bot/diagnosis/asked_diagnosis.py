@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.asking import build_namespace_state, probe_page
+from bot.diagnosis.asking import build_namespace_state
 from bot.diagnosis.diagnose import Diagnosis, diagnose
 from bot.diagnosis.mesh_state import ClusterState, NamespaceState
+from bot.diagnosis.page_probe import probe_page
 from bot.steps import Context
 
 LONGER = 4.0
@@ -22,7 +23,8 @@ async def diagnose_namespace(
     """
     state = await build_namespace_state(context, cluster, namespace, step=step)
     diagnosis = diagnose(state)
-    if diagnosis.is_page_unexplained and state.page is not None and not state.page.status:
+    failed = state.page.failed if state.page is not None else None
+    if diagnosis.is_page_unexplained and failed is not None and not failed.status:
         page = await probe_page(context, state, seconds=LONGER)
         state = NamespaceState(
             cluster, namespace, activity=state.activity, numbers=state.numbers, page=page

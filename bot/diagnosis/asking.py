@@ -7,45 +7,27 @@ import re
 import time
 from collections.abc import Sequence
 
-from bot.diagnosis.gateway_pods import find_deployment, list_edge_gateways
 from bot.diagnosis.mesh_state import (
     Activity,
     ClusterState,
     NamespaceState,
     Numbers,
-    PageProbe,
     is_in_mesh,
-    list_pods_of,
 )
 from bot.diagnosis.object_facts import count_available
-from bot.diagnosis.peers import find_policy, is_protected
-from bot.errors import ClusterError, Forbidden, LedgerError, Unreadable
+from bot.diagnosis.page_probe import PAGE_TIMEOUT, probe_page
+from bot.errors import ClusterError, LedgerError
 from bot.kinds import DEPLOYMENT
-from bot.knowledge.bookinfo.app import MOST_PAGE, PAGE_TITLE, REVIEWS_HEADING
-from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.observe import prometheus
-from bot.knowledge.observe.probes import strip_proxy_prefix
-from bot.ports import HttpRequest
 from bot.records import AuditEntry
 from bot.steps import Context
-from bot.text import Text
 
 PROMETHEUS_TIMEOUT = 1.0
 """Seconds for all numbers together; without them the answer comes from the objects."""
-PAGE_TIMEOUT = 1.2
-"""Seconds for the page; slower is told as no answer in that time."""
-PAGES = 3
-"""Pages that are asked for at once: reviews has three versions, and one of them may fail."""
 WINDOW = 120
 """Seconds over which rates are taken: some scrapes of 15 s."""
 MOST_ENTRIES = 500
 """Rows of the audit that are looked at; questions such as `why` are rows too."""
-PARTS = (
-    ("details", "Error fetching product details"),
-    ("reviews", "Error fetching product reviews"),
-    ("ratings", "Ratings service is currently unavailable"),
-)
-"""What the page says when a part of it is missing (Bookinfo 1.20)."""
 NEEDING_PROXIES = frozenset({"route", "fault", "shift", "traces", "waypoint"})
 TAKEN_BACK_WITH = {
     "inject": NEEDING_PROXIES,
@@ -94,68 +76,6 @@ async def read_numbers(context: Context, state: NamespaceState) -> Numbers | Non
         for series in lost
     }
     return Numbers(rate or 0.0, recorded or 0.0, up, up, error, flags)
-
-
-async def probe_page(
-    context: Context, state: NamespaceState, *, seconds: float
-) -> PageProbe | None:
-    """Ask for the page as users would, through the gateway if there is one, for so many seconds.
-
-    None when there is no page to ask for, or when plain text through the API server would be
-    refused by STRICT mutual TLS and so shows nothing.
-    """
-    if not list_pods_of(state, "productpage") or "productpage" not in state.services:
-        return None
-    service, port = "productpage", 9080
-    for gateway in list_edge_gateways(state):
-        deployment = find_deployment(state, gateway)
-        if deployment is not None and count_available(deployment):
-            service, port = get_name(deployment), 80
-    if service == "productpage" and asks_for_mutual_tls(state):
-        return None
-    request = HttpRequest(
-        state.namespace, service, port, "/productpage", seconds=seconds, most=MOST_PAGE
-    )
-    answers = await asyncio.gather(*(ask_once(context, request) for _ in range(PAGES)))
-    return min(answers, key=lambda answer: (answer.whole is not False, answer.status == 200))
-
-
-def asks_for_mutual_tls(state: NamespaceState) -> bool:
-    """Tell whether productpage takes mutual TLS alone, which the API server does not speak."""
-    pods = list_pods_of(state, "productpage")
-    return any(find_policy(state, p)[0] == "STRICT" and is_protected(p) for p in pods)
-
-
-async def ask_once(context: Context, request: HttpRequest) -> PageProbe:
-    """Return the answer to one request for the page."""
-    try:
-        answer = await context.web.ask(request)
-    except Forbidden as problem:
-        words = Text("the page was not asked for: {why}", why=problem.message)
-        return PageProbe(request.service, 0, whole=None, words=words)
-    except Unreadable as problem:
-        return PageProbe(request.service, problem.status, whole=False, words=problem.message)
-    except ClusterError as problem:
-        why = strip_proxy_prefix(problem.message)
-        words = Text("{service} does not answer: {why}", service=request.service, why=why)
-        return PageProbe(request.service, 0, whole=False, words=words)
-    if answer.status != 200:
-        words = Text(
-            "{service} answers {status}: {body}",
-            service=request.service,
-            status=answer.status,
-            body=" ".join(answer.text.split())[:120],
-        )
-        return PageProbe(request.service, answer.status, whole=False, words=words)
-    missing = [part for part, words in PARTS if words in answer.text]
-    if PAGE_TITLE not in answer.text:
-        words = Text("{service} answers with another page", service=request.service)
-        return PageProbe(request.service, 200, whole=False, words=words)
-    if missing or REVIEWS_HEADING not in answer.text:
-        words = Text("the page comes without {part}", part=(missing or ["reviews"])[0])
-        return PageProbe(request.service, 200, whole=False, words=words)
-    words = Text("the page is whole, through {service}", service=request.service)
-    return PageProbe(request.service, 200, whole=True, words=words)
 
 
 async def read_activity(context: Context, namespace: str, step: str) -> Activity:

@@ -39,7 +39,7 @@ class Diagnosis:
     def is_page_unexplained(self) -> bool:
         """True when the page is not whole, and no cause is known."""
         told = {named.cause.id for named in self.normal if not named.cause.always}
-        failed = self.page is not None and self.page.whole is False
+        failed = self.page is not None and self.page.failed is not None
         return failed and not self.broken and not told
 
     @property

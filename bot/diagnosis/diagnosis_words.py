@@ -80,7 +80,14 @@ def summarize(context: Context, diagnosis: Diagnosis) -> Text:
             n=len(diagnosis.broken),
             namespace=namespace,
         )
-    if diagnosis.is_page_unexplained and diagnosis.page and not diagnosis.page.status:
+    failed = diagnosis.page.failed if diagnosis.page is not None else None
+    if diagnosis.is_page_unexplained and failed is not None and failed.user:
+        return Text(
+            "the page of {namespace} is not whole for {user}, and no cause that I know holds.",
+            namespace=namespace,
+            user=failed.user,
+        )
+    if diagnosis.is_page_unexplained and failed is not None and not failed.status:
         return Text(
             "the page of {namespace} gave no answer, and no cause that I know holds.",
             namespace=namespace,
@@ -159,7 +166,8 @@ def count_rules(state: NamespaceState) -> int:
 
 def describe_page(diagnosis: Diagnosis) -> list[Text]:
     """Return the answer to the request for the page, where one was sent."""
-    return [diagnosis.page.words] if diagnosis.page is not None else []
+    page = diagnosis.page
+    return [each.words for each in (page, *page.known)] if page is not None else []
 
 
 def choose_commands(context: Context, fixes: Sequence[Fix], *, place: str) -> tuple[str, ...]:

@@ -368,9 +368,12 @@ def list_versions(state: NamespaceState, destination: Destination) -> set[str]:
     }
 
 
-def list_used_destinations(state: NamespaceState) -> Iterator[tuple[HttpRule, Destination]]:
-    """Yield the destinations that requests to the namespace's Services are sent to by rules."""
-    for service in state.services:
+def list_used_destinations(
+    state: NamespaceState, *services: str
+) -> Iterator[tuple[HttpRule, Destination]]:
+    """Yield the destinations that requests to the namespace's Services, or to those named, are
+    sent to by rules."""
+    for service in services or state.services:
         for rule in list_rules_in_force(state, service):
             total = sum(d.weight or 0 for d in rule.destinations)
             for destination in rule.destinations:

@@ -84,13 +84,21 @@ class PageProbe:
     """Answer to one request for the page: `via` is the Service that was asked.
 
     `status` is 0 where nothing answered; `whole` tells whether details, reviews and ratings were
-    shown, None where it could not be asked for.
+    shown, None where it could not be asked for. `known` are the answers to users whom rules tell
+    apart, where nobody's page is whole; `user` is the one who asked, "" for nobody.
     """
 
     via: str
     status: int
     whole: bool | None
     words: Text
+    user: str = ""
+    known: tuple[PageProbe, ...] = ()
+
+    @property
+    def failed(self) -> PageProbe | None:
+        """The first answer that is not the whole page, nobody's before a known user's."""
+        return next((each for each in (self, *self.known) if each.whole is False), None)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ SENT = (
     "x-request-id",
 )
 """Headers that browsers, Bookinfo and Envoys send or may send; others are in no request."""
+USER_KEY = "request.headers[end-user]"
+"""The condition on the user, whom productpage and reviews hand on (Bookinfo 1.20)."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Call:
     """The caller's address, "" where it is not known."""
     host: str = ""
     """What its Host header says, "" where that is the browser's to say."""
+    user: str | None = None
+    """The user in the header end-user, "" for nobody; None where it is not known."""
 
 
 def matches_rule(rule: Object, call: Call, *, unsure: bool) -> bool:
@@ -79,6 +83,8 @@ def matches_rule(rule: Object, call: Call, *, unsure: bool) -> bool:
 def matches_condition(condition: Object, call: Call, *, unsure: bool) -> bool:
     """Tell whether a condition (`when`) matches a request; ztunnel knows nothing of requests."""
     key = str(condition.get("key", ""))
+    if key.lower() == USER_KEY and call.user is not None and not is_captured(call.callee):
+        return matches_values(condition, call.user)
     if key.startswith("request.") and is_captured(call.callee):
         return not unsure
     if key in ("source.ip", "remote.ip") and not call.address:
@@ -94,8 +100,12 @@ def matches_condition(condition: Object, call: Call, *, unsure: bool) -> bool:
     absent = key.startswith("request.auth.") or (bool(call.host) and is_never_sent(key))
     if key not in known and not absent:
         return unsure
-    value = known.get(key, "")
-    match = lies_in_range if key.endswith(".ip") else match_value
+    return matches_values(condition, known.get(key, ""))
+
+
+def matches_values(condition: Object, value: str) -> bool:
+    """Tell whether a condition's values, and notValues, match a value; none match ""."""
+    match = lies_in_range if str(condition.get("key")).endswith(".ip") else match_value
     wanted, unwanted = (
         any(value and match(str(v), value) for v in condition.get(field) or [])
         for field in ("values", "notValues")

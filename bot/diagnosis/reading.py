@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from bot.diagnosis.mesh_state import CLUSTER_DOMAIN, ClusterState, Unread
+from bot.diagnosis.program_settings import list_asked_hosts
 from bot.errors import ClusterError, Forbidden, NotFound, Unavailable
 from bot.kinds import (
     AUTHORIZATION_POLICY,
@@ -200,6 +201,13 @@ def list_hosts_elsewhere(reader: Reader, objects: dict[Kind, list[Object]]) -> s
     return {each for each in places if each[0] not in reader.namespaces}
 
 
+def list_hosts_in_environments(reader: Reader, workloads: Iterable[Object]) -> set[tuple[str, str]]:
+    """Return the Services of other namespaces that parts of Bookinfo are told to ask."""
+    hosts = {asked.host for workload in workloads for asked in list_asked_hosts(workload)}
+    parts = [host.split(".") for host in hosts if host.count(".")]
+    return {(each[1], each[0]) for each in parts if each[1] not in ("svc", *reader.namespaces)}
+
+
 def find_newest_moment(objects: dict[Kind, list[Object]]) -> datetime:
     """Return the time in the cluster: now, or the newest moment that its objects tell.
 
@@ -244,6 +252,7 @@ async def find_missing_services(
     named = (
         others
         | list_hosts_elsewhere(reader, objects)
+        | list_hosts_in_environments(reader, objects[DEPLOYMENT])
         | {
             (str(service["namespace"]), str(service["name"]))
             for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK)

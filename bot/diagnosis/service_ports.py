@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from bot.diagnosis.mesh_state import GATEWAY_NAME, NamespaceState
 from bot.diagnosis.object_facts import matches_labels
+from bot.diagnosis.program_settings import find_told_port
 from bot.kinds import HTTP_ROUTE, POD, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 
 HTTP = {"http", "http2", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws"}
+HTTP2 = {"http2", "grpc", "grpc-web", "kubernetes.io/h2c"}
+"""Those of them with which Envoys speak HTTP/2 upstream (Istio 1.23 and 1.30)."""
 NOT_HTTP = {"tcp", "tls", "https", "udp", "mongo", "mysql", "redis", "kubernetes.io/wss"}
 """Protocols by a port's name or appProtocol (Istio 1.23 and 1.30). Others are detected, which
 finds HTTP."""
@@ -41,8 +44,9 @@ def list_asked_ports(state: NamespaceState, service: Object) -> list[Object]:
 def lists_target(pod: Object, port: Object) -> bool:
     """Tell whether a pod declares the port that a Service's port leads to.
 
-    A number counts only against declared ports: a container may listen elsewhere, but Bookinfo
-    declares what it listens on. A pod that declares none is given the benefit.
+    A number counts against the port in the command of Bookinfo's programs, else against declared
+    ports: a container may listen elsewhere, but Bookinfo declares what it listens on. A pod that
+    declares none is given the benefit.
     """
     declared = [
         each
@@ -51,8 +55,12 @@ def lists_target(pod: Object, port: Object) -> bool:
         for each in container.get("ports") or []
     ]
     target = port.get("targetPort") or port.get("port")
+    told = find_told_port(pod)
     if isinstance(target, str) and not target.isdigit():
-        return any(each.get("name") == target for each in declared)
+        named = [each.get("containerPort") for each in declared if each.get("name") == target]
+        return bool(named) and (told is None or told in named)
+    if told is not None:
+        return told == int(target or 0)
     return not declared or any(each.get("containerPort") == int(target or 0) for each in declared)
 
 
@@ -75,6 +83,11 @@ def get_protocol(port: Object) -> str:
 def is_http(port: Object) -> bool:
     """Tell whether Istio takes a Service's port for HTTP, declared or detected."""
     return get_protocol(port) not in NOT_HTTP
+
+
+def is_http2(port: Object) -> bool:
+    """Tell whether proxies speak HTTP/2 to what is behind a Service's port."""
+    return get_protocol(port) in HTTP2
 
 
 def is_gateway_pod(pod: Object) -> bool:

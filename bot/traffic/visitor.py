@@ -5,14 +5,13 @@ login, and requests for the page.
 from __future__ import annotations
 
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from bot.errors import Unavailable
 from bot.kinds import GATEWAY, SERVICE, Object
+from bot.knowledge.bookinfo.login import PAGE, build_login_request, read_session_cookie
 from bot.ports import Cluster, HttpRequest, HttpResponse, Web
 from bot.text import Text
 
-PAGE = "/productpage"
 MOST_PAGE = 1_000_000
 """Bytes of a page that are read; Bookinfo's has ten thousand, and 32 may be under way at once."""
 GATEWAY_NAME = "bookinfo-gateway"
@@ -85,26 +84,13 @@ class Visitor:
         )
 
     async def _fetch_session_cookie(self, entry_point: EntryPoint) -> str:
-        """Log in and return the session cookie. Bookinfo takes any password and sends back to
-        the Referer, which is not followed.
-        """
-        form = urlencode({"username": self._user, "passwd": self._user})
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Referer": f"http://{entry_point.service}{PAGE}",
-        }
-        ask = HttpRequest(
-            self._namespace,
-            entry_point.service,
-            entry_point.port,
-            "/login",
-            method="POST",
-            headers=headers,
-            body=form.encode(),
+        """Log in and return the session cookie."""
+        ask = build_login_request(
+            self._namespace, entry_point.service, entry_point.port, user=self._user
         )
         answer = await self._web.ask(ask)
         cookie = read_session_cookie(answer)
-        if answer.status != 302 or not cookie:
+        if not cookie:
             raise Unavailable(
                 Text(
                     "{service} did not log {user} in (it answered {status})",
@@ -114,13 +100,3 @@ class Visitor:
                 )
             )
         return cookie
-
-
-def read_session_cookie(answer: HttpResponse) -> str:
-    """Return `session=…` from the cookies that an answer sets, or "" when there is none."""
-    pairs = [
-        line.partition(";")[0].strip() for line in answer.headers.get("set-cookie", "").splitlines()
-    ]
-    return next(
-        (pair for pair in pairs if pair.startswith("session=") and len(pair) > len("session=")), ""
-    )

@@ -13,16 +13,11 @@ from bot.diagnosis.facts import (
     show_condition,
     show_field,
 )
-from bot.diagnosis.mesh_rules import is_registered, service_exists
-from bot.diagnosis.mesh_state import APPS, NamespaceState, is_in_mesh, list_pods_of
+from bot.diagnosis.mesh_rules import get_cluster_domain, is_registered, service_exists
+from bot.diagnosis.mesh_state import APPS, NamespaceState, list_pods_of
 from bot.diagnosis.object_facts import get_template_labels, is_pod_ready
-from bot.diagnosis.service_ports import (
-    get_protocol,
-    is_http,
-    list_asked_ports,
-    list_selected_pods,
-    lists_target,
-)
+from bot.diagnosis.program_settings import list_asked_hosts
+from bot.diagnosis.service_ports import list_selected_pods
 from bot.kinds import DEPLOYMENT, NAMESPACE, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
@@ -137,19 +132,18 @@ def find_service_missing(state: NamespaceState) -> Iterator[Finding]:
 def find_host_unknown(state: NamespaceState) -> Iterator[Finding]:
     """Yield parts of Bookinfo whose environment has them ask a Service that does not exist."""
     for workload in state.bookinfo:
-        for variable, host in list_asked_hosts(workload):
-            name, _, rest = host.partition(".")
-            place = rest.partition(".")[0] or state.namespace
-            if service_exists(state, name, place) or is_registered(state, host):
+        for asked in list_asked_hosts(workload):
+            name, place, known = find_asked_service(state, asked.host)
+            if known or is_registered(state, asked.host):
                 continue
             yield Finding(
                 Text(
                     "{workload} asks {host}, and there is no such Service.",
                     workload=get_name(workload),
-                    host=host,
+                    host=asked.host,
                 ),
                 (
-                    show_field(workload, f"env {variable}", host),
+                    show_field(workload, "env", ", ".join(asked.variables)),
                     Text("no Service {service} in {namespace}", service=name, namespace=place),
                 ),
                 Fix(command="bookinfo"),
@@ -157,14 +151,16 @@ def find_host_unknown(state: NamespaceState) -> Iterator[Finding]:
             )
 
 
-def list_asked_hosts(workload: Object) -> Iterator[tuple[str, str]]:
-    """Yield the variables by which a part of Bookinfo is told whom to ask (1.20), and the hosts."""
-    for container in workload["spec"]["template"]["spec"].get("containers") or []:
-        env = {e["name"]: str(e.get("value") or "") for e in container.get("env") or []}
-        domain = f".{env['SERVICES_DOMAIN']}" if env.get("SERVICES_DOMAIN") else ""
-        for name in ("DETAILS_HOSTNAME", "REVIEWS_HOSTNAME", "RATINGS_HOSTNAME"):
-            if env.get(name):
-                yield name, env[name] + domain
+def find_asked_service(state: NamespaceState, host: str) -> tuple[str, str, bool]:
+    """Return the Service and the namespace that a pod here means by a host, and whether it is
+    there: the resolver completes `NAME`, `NAME.NS`, `NAME.NS.svc` and the full name."""
+    name, _, rest = host.partition(".")
+    place, _, end = rest.partition(".")
+    domain = get_cluster_domain(state)
+    # `svc.cluster.local` alone leaves the namespace out.
+    fits = end in ("", "svc", f"svc.{domain}") and place != "svc"
+    place = place or state.namespace
+    return name, place, fits and service_exists(state, name, place)
 
 
 def find_service_without_pods(state: NamespaceState) -> Iterator[Finding]:
@@ -217,73 +213,6 @@ def find_service_of_others(state: NamespaceState) -> Iterator[Finding]:
             Fix(command="bookinfo"),
             frozenset({f"Service/{app}", f"app/{app}"}),
         )
-
-
-def find_wrong_port(state: NamespaceState) -> Iterator[Finding]:
-    """Yield Services of Bookinfo whose port, or whose targetPort, is not where pods listen."""
-    for app in APPS:
-        service = state.services.get(app)
-        if service is None:
-            continue
-        pods, ports = list_selected_pods(state, service), list_asked_ports(state, service)
-        datagrams = [p for p in ports if p.get("protocol", "TCP") != "TCP"]
-        bad = datagrams or [
-            p for p in ports if pods and not any(lists_target(pod, p) for pod in pods)
-        ]
-        if not bad and ports:
-            continue
-        if bad:
-            port = bad[0]
-            field, value = (
-                ("protocol", port["protocol"])
-                if datagrams
-                else ("targetPort", port.get("targetPort", ""))
-            )
-            shown = show_field(service, f"port {port.get('port')}: {field}", value)
-        else:
-            numbers = ", ".join(str(p.get("port")) for p in service["spec"].get("ports") or [])
-            shown = show_field(service, "ports", numbers or "none")
-        listens = [
-            verbatim(f"{describe(pods[0])}: containerPort 9080")
-            for pod in pods[:1]
-            if lists_target(pod, {"targetPort": 9080})
-        ]
-        yield Finding(
-            Text("Service {service} leads to a port where nothing listens.", service=app)
-            if bad
-            else Text("Service {service} has no port 9080, which its callers ask.", service=app),
-            (shown, *listens),
-            Fix(command="bookinfo"),
-            frozenset({f"Service/{app}", f"app/{app}"}),
-        )
-
-
-def find_not_http(state: NamespaceState) -> Iterator[Finding]:
-    """Yield ports of Bookinfo that are declared to be another protocol than HTTP."""
-    if not is_in_mesh(state):
-        return
-    for app in APPS:
-        service = state.services.get(app)
-        for port in list_asked_ports(state, service) if service else ():
-            if is_http(port):
-                continue
-            declared = (
-                f"appProtocol {port['appProtocol']}"
-                if port.get("appProtocol")
-                else f"name {port.get('name')}"
-            )
-            yield Finding(
-                Text(
-                    "Port {port} of Service {service} is declared {protocol}: rules for HTTP and "
-                    "metrics of HTTP do not apply to it.",
-                    port=str(port.get("port")),
-                    service=app,
-                    protocol=get_protocol(port),
-                ),
-                (show_field(service or {}, f"port {port.get('port')}", declared),),
-                Fix(command="bookinfo"),
-                frozenset({f"Service/{app}", f"app/{app}"}),
-            )
 
 
 CAUSES = (
@@ -349,32 +278,6 @@ CAUSES = (
         ("subset-without-pods",),
         gravity=1,
         source="KIA0601, IST0103 are near it",
-        by_object=True,
-    ),
-    Cause(
-        "service-port-wrong",
-        Subject.APPLICATION,
-        "A Service's port leads to one where nothing listens, or is not for TCP.",
-        "targetPort is not a containerPort of the selected pods; 503 `UF`. Or `protocol: UDP`.",
-        "`/mesh bookinfo`",
-        find_wrong_port,
-        ("bookinfo",),
-        ("route-backend-missing",),
-        gravity=1,
-        by_object=True,
-    ),
-    Cause(
-        "service-port-not-http",
-        Subject.APPLICATION,
-        "A port is named, or has `appProtocol`, for another protocol, so that HTTP rules and HTTP "
-        "metrics do not apply.",
-        "The port's name prefix or appProtocol.",
-        "`/mesh bookinfo`",
-        find_not_http,
-        ("route", "fault"),
-        ("fault-in-force", "route-backend-missing"),
-        gravity=3,
-        source="Istio's protocol selection; IST0118, KIA0601",
         by_object=True,
     ),
 )

@@ -17,6 +17,7 @@ from bot.diagnosis.mesh_state import APPS, CALLS, GATEWAY_NAME, NamespaceState, 
 from bot.diagnosis.object_facts import matches_labels
 from bot.diagnosis.peers import is_protected
 from bot.diagnosis.policy_rules import Call, matches_rule
+from bot.diagnosis.reach import list_policy_users
 from bot.diagnosis.sidecar_ports import passes_inbound, passes_outbound
 from bot.diagnosis.waypoint_binding import find_waypoint_pod
 from bot.kinds import AUTHORIZATION_POLICY, POD, Object
@@ -46,14 +47,23 @@ def list_bookinfo_calls(state: NamespaceState) -> Iterator[Call]:
         yield Call("", gateway, "", "", PATHS["productpage"], 80)
         for pod in list_pods_of(state, "productpage"):
             yield build_call(state, gateway, pod, "productpage")
+    users = ("", *list_policy_users(state))
     for caller, callee in CALLS:
         for source in list_pods_of(state, caller)[:1]:
-            waypoint = find_waypoint_pod(state, callee) if is_captured(source) else None
-            if waypoint is not None:
-                yield replace(build_call(state, source, waypoint, callee), service=callee)
-            for pod in list_pods_of(state, callee):
-                # Behind a waypoint a pod's ztunnel sees the waypoint's identity.
-                yield build_call(state, waypoint or source, pod, callee, name=caller)
+            for call in list_calls_of(state, source, caller, callee):
+                yield from (replace(call, user=user) for user in users)
+
+
+def list_calls_of(
+    state: NamespaceState, source: Object, caller: str, callee: str
+) -> Iterator[Call]:
+    """Yield the requests of a pod to an application: to its waypoint, and to its pods."""
+    waypoint = find_waypoint_pod(state, callee) if is_captured(source) else None
+    if waypoint is not None:
+        yield replace(build_call(state, source, waypoint, callee), service=callee)
+    for pod in list_pods_of(state, callee):
+        # Behind a waypoint a pod's ztunnel sees the waypoint's identity.
+        yield build_call(state, waypoint or source, pod, callee, name=caller)
 
 
 def build_call(
@@ -229,7 +239,9 @@ def build_findings(state: NamespaceState, *, asked: bool) -> Iterator[Finding]:
 
 def show_refusal(policy: Object, how: str, call: Call, *, callee: str) -> Text:
     """Return which request is refused, and for want of what."""
-    caller = call.caller or Text("a browser")
+    caller: Text | str = call.caller or Text("a browser")
+    if call.user:
+        caller = Text("{caller} (for {user})", caller=caller, user=call.user)
     if how == "ALLOW":
         return Text(
             "{caller} asks {callee} for {path}, and no rule allows it",

@@ -11,6 +11,7 @@ from bot.diagnosis.causes.control_plane import (
     find_not_installed,
     find_stale_webhook,
 )
+from bot.diagnosis.causes.pod_ends import ROOT
 from bot.diagnosis.facts import list_words
 from bot.diagnosis.mesh_state import NamespaceState, list_events_about
 from bot.diagnosis.reasons import (
@@ -84,7 +85,8 @@ def find_unmounted(state: NamespaceState) -> Iterator[Finding]:
 def show_missing(state: NamespaceState, pod: Object) -> Text | None:
     """Return the kubelet's words about what a pod lacks, or None."""
     for trouble in list_container_troubles(pod):
-        if trouble.reason in CONFIG_REASONS and not cannot_start(trouble):
+        refused = any(words in trouble.message for words in ROOT)
+        if trouble.reason in CONFIG_REASONS and not cannot_start(trouble) and not refused:
             return trouble.evidence
     placed = get_condition(pod, "PodScheduled")
     if placed.get("status") == "False" and CLAIM.search(str(placed.get("message", ""))):

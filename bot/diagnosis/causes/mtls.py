@@ -10,6 +10,7 @@ from bot.diagnosis.gateway_pods import list_edge_gateways
 from bot.diagnosis.mesh_rules import list_obeyed_rules
 from bot.diagnosis.mesh_state import APPS, CALLS, NamespaceState, list_pods_of
 from bot.diagnosis.peers import find_policy, is_protected, list_calls
+from bot.diagnosis.reach import is_reached
 from bot.diagnosis.service_ports import is_gateway_pod
 from bot.diagnosis.sidecar_ports import (
     INBOUND,
@@ -115,9 +116,10 @@ def find_conflict(state: NamespaceState) -> Iterator[Finding]:
             continue
         for rule in list_obeyed_rules(state, app):
             mode = get_tls_mode(rule)
-            asked, policy = find_policy(state, pods[0])
-            if not is_contradicted(mode, asked, protected=is_enforced(pods[0])):
+            pod = find_contradicting(state, app, mode)
+            if pod is None:
                 continue
+            asked, policy = find_policy(state, pod)
             shown = [show_field(policy, "mtls.mode", asked)] if policy else []
             yield Finding(
                 Text(
@@ -126,7 +128,7 @@ def find_conflict(state: NamespaceState) -> Iterator[Finding]:
                     rule=describe(rule),
                     mode=mode,
                     service=app,
-                    asked=describe_taken(asked, protected=is_protected(pods[0])),
+                    asked=describe_taken(asked, protected=is_protected(pod)),
                     flag="UC" if mode == "DISABLE" else "UF",
                 ),
                 (show_field(rule, "trafficPolicy.tls.mode", mode), *shown),
@@ -137,6 +139,17 @@ def find_conflict(state: NamespaceState) -> Iterator[Finding]:
                 ),
                 frozenset({f"Service/{app}", f"app/{app}"}),
             )
+
+
+def find_contradicting(state: NamespaceState, app: str, mode: str) -> Object | None:
+    """Return a pod of an application that requests reach and that does not take a client's TLS
+    mode, or None: versions may have policies of their own."""
+    for pod in list_pods_of(state, app):
+        asked, _ = find_policy(state, pod)
+        wrong = is_contradicted(mode, asked, protected=is_enforced(pod))
+        if wrong and is_reached(state, app, pod):
+            return pod
+    return None
 
 
 def has_obeying_caller(state: NamespaceState, app: str) -> bool:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from bot.diagnosis.cause import Cause, Finding, Fix, Subject
+from bot.diagnosis.causes.pod_ends import find_unplaced
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.mesh_state import NamespaceState, get_age
+from bot.diagnosis.mesh_state import NamespaceState
 from bot.diagnosis.object_facts import get_template_labels
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
-    SLOW_START,
     Refusal,
     list_concerned_pods,
     list_refusals,
@@ -35,9 +35,6 @@ def list_unscheduled(state: NamespaceState) -> list[tuple[Object, str]]:
         condition = get_condition(pod, "PodScheduled")
         if condition.get("status") == "False":
             found.append((pod, str(condition.get("message") or condition.get("reason") or "")))
-        elif not condition and not pod["spec"].get("nodeName") and get_age(state, pod) > SLOW_START:
-            scheduler = pod["spec"].get("schedulerName", "default-scheduler")
-            found.append((pod, f"not ready: no scheduler has looked at it ({scheduler})"))
     return found
 
 
@@ -77,7 +74,9 @@ def is_pinned(pod: Object) -> bool:
 
 
 def find_node_unusable(state: NamespaceState) -> Iterator[Finding]:
-    """Yield nodes that are cordoned, tainted or not ready, where pods wait or run because of it."""
+    """Yield nodes that are cordoned, tainted or not ready, where pods wait or run because of it,
+    and pods that nobody places anywhere."""
+    yield from find_unplaced(state)
     waiting = [
         (p, m)
         for p, m in list_unscheduled(state)
@@ -225,9 +224,12 @@ CAUSES = (
     Cause(
         "node-unschedulable",
         Subject.CLUSTER,
-        "Nodes are cordoned, tainted or not ready.",
-        "`FailedScheduling … were unschedulable` or an untolerated taint; the Node itself.",
-        "`kubectl uncordon NODE`, or what the node says.",
+        "Nodes are cordoned, tainted or not ready, or nobody places a pod: a gate holds it, or its "
+        "scheduler or its node does not exist.",
+        "`FailedScheduling … were unschedulable` or an untolerated taint; the Node itself; "
+        "condition `PodScheduled` with `SchedulingGated`, or no such condition.",
+        "`kubectl uncordon NODE`, what the node says, or a template that names none that is not "
+        "there.",
         find_node_unusable,
         explains=CONSEQUENCES,
         gravity=1,

@@ -129,8 +129,33 @@ def find_slow_pull(state: NamespaceState) -> Iterator[Finding]:
         )
 
 
+def find_gate_unmet(state: NamespaceState) -> Iterator[Finding]:
+    """Yield pods whose containers are ready, and which a readiness gate keeps from being so."""
+    for pod in list_unready_pods(state):
+        ready = get_condition(pod, "Ready")
+        if ready.get("reason") != "ReadinessGatesNotReady" or get_age(state, pod) <= SLOW_START:
+            continue
+        gates = [str(g.get("conditionType")) for g in pod["spec"].get("readinessGates") or []]
+        yield Finding(
+            Text(
+                "{pod} runs and is not ready: nobody says that its readiness gate {gates} is met.",
+                pod=get_name(pod),
+                gates=list_words(gates),
+            ),
+            (verbatim(f"Pod {get_name(pod)}: Ready=False {ready.get('message', '')}"),),
+            Fix(
+                advice=Text(
+                    "Take `readinessGates` out of the template, or start the controller that "
+                    "sets the condition."
+                )
+            ),
+            name_owner(state, pod),
+        )
+
+
 def find_readiness_failing(state: NamespaceState) -> Iterator[Finding]:
     """Yield pods that run and are never ready."""
+    yield from find_gate_unmet(state)
     seen: set[str] = set()
     for pod in list_unready_pods(state):
         if any(is_crashing(pod, t) for t in list_container_troubles(pod)):

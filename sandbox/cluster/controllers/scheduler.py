@@ -35,8 +35,17 @@ from sandbox.cluster.machinery.meta import (
 from sandbox.cluster.machinery.quantities import ResourceAmount, parse_resources, sum_pod_requests
 
 MANAGER = "kube-scheduler"
+DEFAULT_SCHEDULER = "default-scheduler"
 _CLAIMS = Ref("", "persistentvolumeclaims")
 _CLASSES = Ref("storage.k8s.io", "storageclasses")
+
+
+def is_for_scheduler(pod: Object) -> bool:
+    """Tell whether a pod is this scheduler's to place: it names no other one, and no gate holds
+    it."""
+    spec = pod["spec"]
+    own = spec.get("schedulerName") or DEFAULT_SCHEDULER
+    return own == DEFAULT_SCHEDULER and not spec.get("schedulingGates")
 
 
 class Scheduler:
@@ -50,7 +59,7 @@ class Scheduler:
         self._nodes = context.informers.for_resource(NODES)
         self._claims = context.informers.for_resource(_CLAIMS)
         self._classes = context.informers.for_resource(_CLASSES)
-        self._events = context.events.make_recorder("default-scheduler", MANAGER)
+        self._events = context.events.make_recorder(DEFAULT_SCHEDULER, MANAGER)
         self._loads: dict[str, NodeLoad] = {}
         self._charged: dict[str, tuple[str, ResourceAmount, list[tuple[str, int]]]] = {}
         self._waiting: set[Key] = set()
@@ -71,7 +80,12 @@ class Scheduler:
             self._waiting.discard(key_of(pod))
         # Only new pods: one that waits is tried again when a node changes or another pod goes, not
         # when its own condition does.
-        elif not taken and not is_deleting(after) and before is None:
+        elif (
+            not taken
+            and not is_deleting(after)
+            and is_for_scheduler(after)
+            and (before is None or not is_for_scheduler(before))
+        ):
             self.queue.add(key_of(after))
 
     def _reserve_resources(self, pod: Object) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sandbox.cluster.contract import Client, Object, Ref
 from sandbox.cluster.machinery.meta import CONFIG_MAPS
 
+_ROOT_IMAGES = ("busybox", "alpine", "nginx", "mysql", "mongodb")
+"""Images whose user is root; those of Bookinfo's own programs run as 1000."""
 _SECRETS, _SERVICES = Ref("", "secrets"), Ref("", "services")
 
 
@@ -45,6 +47,24 @@ async def find_missing_config(client: Client, namespace: str, container: Object)
         keys = {**(found.get("data") or {}), **(found.get("stringData") or {})}
         if wanted.key and wanted.key not in keys:
             return f"couldn't find key {wanted.key} in {kind} {namespace}/{wanted.name}"
+    return ""
+
+
+def find_refused_user(pod: Object, container: Object) -> str:
+    """Return the kubelet's message about a user that a container must not run as, or ""."""
+    shared, own = pod["spec"].get("securityContext") or {}, container.get("securityContext") or {}
+    told = {**shared, **own}
+    if not told.get("runAsNonRoot"):
+        return ""
+    meta = pod["metadata"]
+    place = (
+        f'(pod: "{meta["name"]}_{meta["namespace"]}({meta["uid"]})", '
+        f"container: {container['name']})"
+    )
+    if told.get("runAsUser") == 0:
+        return f"container's runAsUser breaks non-root policy {place}"
+    if "runAsUser" not in told and any(each in container["image"] for each in _ROOT_IMAGES):
+        return f"container has runAsNonRoot and image will run as root {place}"
     return ""
 
 

@@ -7,7 +7,11 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from sandbox.cluster.kubelet.container_config import can_look_up, find_missing_config
+from sandbox.cluster.kubelet.container_config import (
+    can_look_up,
+    find_missing_config,
+    find_refused_user,
+)
 from sandbox.cluster.kubelet.container_fate import Fate, judge_container
 from sandbox.cluster.kubelet.image_pulls import ImagePuller
 from sandbox.cluster.kubelet.images import Timings, matches_image
@@ -144,7 +148,10 @@ class ContainerRunner:
         """Wait until the container has its image and what its environment is made of."""
         await self._images.ensure_image(container)
         client, namespace = self._host.client, self._reporter.key.namespace
-        while problem := await find_missing_config(client, namespace, container.spec):
+        while problem := (
+            await find_missing_config(client, namespace, container.spec)
+            or find_refused_user(self._reporter.pod, container.spec)
+        ):
             await self._reporter.publish_waiting(container, "CreateContainerConfigError", problem)
             self._reporter.record_event(container, "Failed", f"Error: {problem}", warn=True)
             await self._host.clock.sleep(_TRY_AGAIN_SECONDS)
@@ -167,7 +174,15 @@ class ContainerRunner:
                 )
             if container is self._reporter.main_container:
                 await self._program.stop()
+            if self._is_over(container):
+                return
             backoff = await self._wait_for_next_run(container, backoff)
+
+    def _is_over(self, container: Container) -> bool:
+        """Tell whether a container that ended does not run again, by its pod's restartPolicy."""
+        policy = self._reporter.pod["spec"].get("restartPolicy", "Always")
+        code = container.state.get("terminated", {}).get("exitCode")
+        return bool(policy == "Never" or (policy == "OnFailure" and code == 0))
 
     async def _wait_for_next_run(self, container: Container, backoff: float) -> float:
         """Wait before a container that ended runs again, and return the wait after that."""

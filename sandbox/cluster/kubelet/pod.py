@@ -7,15 +7,21 @@ import logging
 
 from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.kubelet.container_runner import ContainerRunner
+from sandbox.cluster.kubelet.images import compute_digest
 from sandbox.cluster.kubelet.node_runtime import NodeRuntime
 from sandbox.cluster.kubelet.pod_process import PodProcess
 from sandbox.cluster.kubelet.reporter import PodReporter
 from sandbox.cluster.kubelet.status import CREATING, build_waiting_state
 from sandbox.cluster.kubelet.volumes import find_missing_volume
-from sandbox.cluster.machinery.meta import PODS
+from sandbox.cluster.machinery.meta import PODS, annotations_of
 
 log = logging.getLogger(__name__)
 
+NETWORK_ERROR = "sandbox.meshbot.dev/network-error"
+"""What a plugin of the pod network (CNI) says to a pod that carries this annotation."""
+_NETWORK_SECONDS = 12.0
+"""Simulated seconds between attempts to create a pod's sandbox: the kubelet synchronizes a
+pod that failed after 10 to 15 s (1.36)."""
 _FIRST_MOUNT_BACKOFF, _LONGEST_MOUNT_BACKOFF = 0.5, 122.0
 """The kubelet's waits between attempts to mount a volume, in simulated seconds: doubled each time.
 """
@@ -36,6 +42,7 @@ class PodWorker:
         try:
             await self.reporter.publish_status()
             await self._wait_for_volumes()
+            await self._wait_for_network()
             await self.host.clock.sleep(self.host.timings.sandbox)
             self.reporter.set_address(self.address)
             await self._run_containers()
@@ -71,6 +78,20 @@ class PodWorker:
             self.host.events.warning(self.reporter.pod, "FailedMount", problem)
             await self.host.clock.sleep(delay)
             delay = min(delay * 2, _LONGEST_MOUNT_BACKOFF)
+
+    async def _wait_for_network(self) -> None:
+        # The runtime asks the network's plugins before the first container; what they refuse is
+        # tried again with each of the kubelet's turns.
+        problem = annotations_of(self._pod).get(NETWORK_ERROR, "")
+        while problem:
+            sandbox = compute_digest(f"{self.reporter.uid}{self.host.clock.format_timestamp()}")
+            self.host.events.warning(
+                self.reporter.pod,
+                "FailedCreatePodSandBox",
+                "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup "
+                f'network for sandbox "{sandbox}": {problem}',
+            )
+            await self.host.clock.sleep(_NETWORK_SECONDS)
 
     def kill_containers(self, code: int) -> None:
         """End the pod's containers now with this exit code; the kubelet starts them again."""

@@ -114,6 +114,19 @@ def compute_phase(containers: Sequence[Container]) -> str:
     return "Pending" if never_ran else "Running"
 
 
+def compute_last_phase(pod: Object, containers: Sequence[Container]) -> str:
+    """Return Succeeded or Failed for a pod whose containers ended and are not started again, ""
+    for others."""
+    ends = [each.state.get("terminated") for each in containers if not each.init]
+    policy = pod["spec"].get("restartPolicy", "Always")
+    codes = [end["exitCode"] for end in ends if end]
+    if policy == "Always" or len(codes) < len(ends):
+        return ""
+    if any(codes):
+        return "Failed" if policy == "Never" else ""
+    return "Succeeded"
+
+
 @dataclass(frozen=True)
 class PodPlacement:
     """The node address, pod address and start time of a pod.
@@ -133,7 +146,7 @@ def compute_pod_status(
     generation = pod["metadata"].get("generation", 1)
     status: Object = {
         "observedGeneration": generation,
-        "phase": compute_phase(containers),
+        "phase": compute_last_phase(pod, containers) or compute_phase(containers),
         "conditions": _compute_conditions(pod, containers, place, now),
         "hostIP": place.host,
         "hostIPs": [{"ip": place.host}],

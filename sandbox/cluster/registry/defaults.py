@@ -251,11 +251,25 @@ def _set_ingress_defaults(obj: Object) -> None:
     fill_missing(_get_or_add_map(obj, "status"), loadBalancer={})
 
 
+_GATED = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+    "lastProbeTime": None,
+    "lastTransitionTime": None,
+}
+"""What the API server notes on a pod that is created with gates (1.36)."""
+
+
 def _set_pod_defaults(obj: Object) -> None:
     spec = _get_or_add_map(obj, "spec")
     set_pod_spec_defaults(spec)
     set_pod_only_defaults(spec)
-    fill_missing(_get_or_add_map(obj, "status"), phase="Pending", qosClass=compute_qos_class(spec))
+    status = _get_or_add_map(obj, "status")
+    fill_missing(status, phase="Pending", qosClass=compute_qos_class(spec))
+    if spec.get("schedulingGates"):
+        fill_missing(status, conditions=[dict(_GATED)])
 
 
 def _set_limit_range_defaults(obj: Object) -> None:

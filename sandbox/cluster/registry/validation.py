@@ -193,6 +193,7 @@ _POD_FIXED = (
 )
 _POD_OPEN = (
     "activeDeadlineSeconds",
+    "schedulingGates",
     "tolerations",
     "terminationGracePeriodSeconds",
     "ephemeralContainers",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from sandbox.dataplane.apps.app_settings import PORT
 from sandbox.dataplane.apps.productpage import ProductPage
-from sandbox.dataplane.apps.services import PORT, App, Details, Ratings, Reviews
+from sandbox.dataplane.apps.services import App, Details, Ratings, Reviews
 from sandbox.dataplane.engine.http_messages import Call, Reply
 
 

@@ -8,10 +8,10 @@ import hashlib
 import hmac
 import json
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from sandbox.dataplane.apps.app_settings import PORT, AppSettings
 from sandbox.dataplane.apps.pages import (
     STYLE,
     STYLE_PATH,
@@ -21,7 +21,6 @@ from sandbox.dataplane.apps.pages import (
 )
 from sandbox.dataplane.engine.http_messages import Ask, Call, Reply
 
-_PORT = 9080
 _PATIENCE = 3.0
 """Seconds that it waits for each of the others."""
 _KEY = b"the sandbox's productpage"
@@ -57,10 +56,9 @@ class ProductPage:
 
     chance: random.Random
     start_seconds: float = 2.0
-    port: int = 9080
+    port: int = PORT
     asked: int = 0
-    hosts: Mapping[str, str] = field(default_factory=dict)
-    """Hosts of the others, where its environment says so."""
+    settings: AppSettings = AppSettings()
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Answer all its paths; the page itself is always 200, whatever the others say."""
@@ -144,8 +142,8 @@ class ProductPage:
         self, app: str, number: str, headers: dict[str, str], now: float, ask: Ask
     ) -> tuple[Reply, Any]:
         self.asked += 1
-        host = self.hosts.get(app, app)
-        reply = ask(Call(host, _PORT, f"/{app}/{number}", headers=headers), now, _PATIENCE)
+        place = self.settings.find_address(app)
+        reply = ask(Call(*place, f"/{app}/{number}", headers=headers), now, _PATIENCE)
         if not reply.ok:
             return reply, {"error": _SORRY.format(app)}
         return reply, json.loads(reply.body)

@@ -13,11 +13,10 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from sandbox.cluster.contract import Object
+from sandbox.dataplane.apps.app_settings import PORT, AppSettings, read_settings
 from sandbox.dataplane.apps.productpage import ProductPage
 from sandbox.dataplane.engine.http_messages import Ask, Call, Reply
 
-PORT = 9080
-"""Where every application of Bookinfo listens."""
 JAVA_START_SECONDS = 25.0
 """Simulated seconds after its start in which a reviews pod is Ready and answers nothing yet (Open
 Liberty)."""
@@ -47,6 +46,9 @@ _STARS = {"v2": ("black", 10.0), "v3": ("red", 2.5)}
 """Colour of the stars, and seconds that reviews waits for ratings, by version."""
 _DATABASES = {"mongodb": 27017, "mysqldb": 3306}
 """Ports of the samples' databases."""
+_TURNS = {"v-unavailable": 60.0, "v-unhealthy": 900.0}
+"""Seconds after which ratings of these modes fails, and answers again."""
+_DELAY_SECONDS = 7.0
 _DATABASE_SECONDS = 30.0
 """How long ratings v2 tries to reach its database."""
 _PASSED_ON = (
@@ -93,27 +95,20 @@ def create_app(pod: Object, chance: random.Random) -> App | None:
     image = str(container.get("image", ""))
     name, _, version = image.rpartition("examples-bookinfo-")[2].partition(":")[0].partition("-")
     version = version or labels.get("version", "v1")
+    settings = read_settings(container)
     match name:
         case "productpage":
-            return ProductPage(chance, hosts=read_hosts(container))
+            return ProductPage(chance, port=settings.listens, settings=settings)
         case "details":
-            return Details(chance)
+            return Details(chance, port=settings.listens)
         case "ratings":
-            return Ratings(chance, find_database(container) if version == "v2" else None)
+            base = find_database(container) if version == "v2" else None
+            return Ratings(chance, base, port=settings.listens, mode=settings.mode)
         case "mongodb" | "mysqldb":
             return Database(_DATABASES[name])
         case "reviews":
-            hosts = read_hosts(container)
-            return Reviews(chance, pod["metadata"]["name"], version, ratings=hosts["ratings"])
+            return Reviews(chance, pod["metadata"]["name"], version, settings=settings)
     return None
-
-
-def read_hosts(container: Object) -> dict[str, str]:
-    """Return the hosts by which a container asks the other applications (its environment)."""
-    env = {e["name"]: str(e.get("value", "")) for e in container.get("env") or ()}
-    domain = f".{env['SERVICES_DOMAIN']}" if env.get("SERVICES_DOMAIN") else ""
-    names = ("details", "reviews", "ratings")
-    return {name: env.get(f"{name.upper()}_HOSTNAME", name) + domain for name in names}
 
 
 def find_database(container: Object) -> tuple[str, int]:
@@ -181,24 +176,45 @@ class Ratings:
     database: tuple[str, int] | None = None
     start_seconds: float = 0.5
     port: int = PORT
+    mode: str = ""
+    """How it is told to misbehave (SERVICE_VERSION): half of the time `v-faulty` fails and
+    `v-delayed` is slow, `v-unavailable` fails every other minute, `v-unhealthy` every other
+    quarter of an hour."""
+    since: float = -1.0
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Answer `/ratings/ID` and `/health`."""
         end = now + draw_work_time(self.chance, 1.5)
+        self.since = now if self.since < 0 else self.since
         if call.path == "/health":
+            if self.mode == "v-unhealthy" and self._fails(now):
+                return build_json_reply(end, {"status": "Ratings is not healthy"}, 500)
             return build_json_reply(end, {"status": "Ratings is healthy"})
         if not call.path.startswith("/ratings/"):
             return build_not_found_reply(end)
         number = call.path.rpartition("/")[2]
         if not number.isdigit():
             return build_json_reply(end, {"error": "please provide numeric product ID"}, 400)
+        return self._rate(int(number), now, end, ask)
+
+    def _rate(self, number: int, now: float, end: float, ask: Ask) -> Reply:
+        if self._fails(now):
+            return build_json_reply(end, {"error": "Service unavailable"}, 503)
+        if self.mode == "v-delayed" and self.chance.random() <= 0.5:
+            end += _DELAY_SECONDS
         if self.database is not None:
             reached = ask(Call(*self.database, "/"), end, _DATABASE_SECONDS)
             end = reached.end
             if not reached.ok:
                 words = "could not connect to ratings database"
                 return build_json_reply(end, {"error": words}, 500)
-        return build_json_reply(end, {"id": int(number), "ratings": _RATINGS})
+        return build_json_reply(end, {"id": number, "ratings": _RATINGS})
+
+    def _fails(self, now: float) -> bool:
+        if self.mode == "v-faulty":
+            return self.chance.random() <= 0.5
+        turn = _TURNS.get(self.mode)
+        return turn is not None and int((now - self.since) / turn) % 2 == 1
 
 
 @dataclass
@@ -210,8 +226,7 @@ class Reviews:
     version: str
     start_seconds: float = JAVA_START_SECONDS
     port: int = PORT
-    ratings: str = "ratings"
-    """The host of ratings."""
+    settings: AppSettings = AppSettings()
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Answer `/reviews/ID` and `/health`."""
@@ -221,11 +236,12 @@ class Reviews:
         number = call.path.removeprefix("/reviews/")
         if number == call.path or not number.isdigit():
             return build_not_found_reply(now)
-        color, patience = _STARS.get(self.version, ("", 0.0))
+        color, patience = _STARS.get(self.version if self.settings.ratings else "", ("", 0.0))
         stars: dict[str, int] | None = None
         if color:
             headers = {name: call.headers[name] for name in _PASSED_ON if name in call.headers}
-            asked = Call(self.ratings, PORT, f"/ratings/{number}", headers=headers)
+            place = self.settings.find_address("ratings")
+            asked = Call(*place, f"/ratings/{number}", headers=headers)
             rated = ask(asked, now, patience)
             now = rated.end + draw_work_time(self.chance, 1)
             stars = json.loads(rated.body)["ratings"] if rated.ok else None

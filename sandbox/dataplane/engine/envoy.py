@@ -21,6 +21,7 @@ _CONNECT = b"upstream connect error or disconnect/reset before headers. reset re
 _BROKEN = {
     "refused": ("UF", b"remote connection failure"),
     "reset": ("UC", b"connection termination"),
+    "protocol": ("UPE", b"protocol error"),
     "timeout": ("UF", b"connection timeout"),
     "tls": (
         "UF",
@@ -111,7 +112,7 @@ def _build_failure_reply(reply: Reply, own: str) -> Reply:
     flag, words = _BROKEN.get(reply.failure, _BROKEN["refused"])
     return Reply(
         reply.end,
-        503,
+        502 if reply.failure == "protocol" else 503,
         _CONNECT + words,
         {"content-type": "text/plain"},
         flags=_join_flags(own, flag),

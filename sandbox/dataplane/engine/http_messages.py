@@ -26,6 +26,8 @@ class Call:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    http2: bool = False
+    """Whether it reaches the application in HTTP/2."""
 
     @property
     def authority(self) -> str:
@@ -46,9 +48,9 @@ class Call:
         return replace(self, headers={**self.headers, **headers})
 
 
-Failure = Literal["", "refused", "reset", "timeout", "tls", "unknown host"]
+Failure = Literal["", "refused", "reset", "timeout", "tls", "protocol", "unknown host"]
 """Why there is no HTTP answer at all: nothing listens, the connection was cut, too slow, one end
-speaks TLS and the other does not, or the name has no address."""
+speaks TLS or HTTP/2 and the other does not, or the name has no address."""
 
 
 @dataclass(frozen=True)

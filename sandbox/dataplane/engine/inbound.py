@@ -39,7 +39,7 @@ from sandbox.dataplane.engine.request_context import (
 )
 from sandbox.dataplane.engine.spans import SpanDetails, continue_trace
 from sandbox.dataplane.engine.workloads import Workload
-from sandbox.dataplane.objects.world import detect_protocol
+from sandbox.dataplane.objects.world import detect_protocol, speaks_http2
 from sandbox.dataplane.telemetry import WrittenLine
 
 Apps = Callable[[str, float], App | None]
@@ -87,6 +87,8 @@ class PodReceiver:
         if refused and not layer7:
             return Reply(hop.now, failure="reset")
         parties = Parties(client, target, build_service_labels(service), policy)
+        if speaks_http2(service, port) and not refused and (layer7 or _is_envoy(client)):
+            hop = replace(hop, call=replace(hop.call, http2=True))
         if layer7:
             reply = self._receive_at_sidecar(parties, port, hop, refused=refused)
         elif target.kind == "sidecar":
@@ -133,11 +135,13 @@ class PodReceiver:
         inside = hop.with_call(span.call).starting_at(hop.now + hop.context.draw_delay(ENVOY_MS))
         reply = build_denial(inside.now) if refused else self.call_app(target, port, inside)
         if reply.failure:
+            broken = reply.failure == "protocol"
+            text = b"protocol error" if broken else b"connection failure"
             text = (
-                b"upstream connect error or disconnect/reset before headers. reset reason: "
-                b"connection failure"
+                b"upstream connect error or disconnect/reset before headers. reset reason: " + text
             )
-            reply = Reply(reply.end, 503, text, {"content-type": "text/plain"}, flags="UF")
+            status, flags = (502, "UPE") if broken else (503, "UF")
+            reply = Reply(reply.end, status, text, {"content-type": "text/plain"}, flags=flags)
         # The server's Envoy knows its peer by the certificate alone.
         known = replace(parties, source=parties.source if parties.policy == "mutual_tls" else None)
         hop.context.reports.append(build_http_report(target, "destination", known, hop, reply))
@@ -155,6 +159,9 @@ class PodReceiver:
         app = self._apps(target.uid, hop.now)
         if app is None or port != app.port:
             return Reply(hop.now, failure="refused")
+        if hop.call.http2:
+            # Bookinfo's programs answer the preface of HTTP/2 as a bad request.
+            return Reply(hop.now, failure="protocol")
 
         def ask(call: Call, now: float, patience: float) -> Reply:
             return self._send(target, Hop(hop.context, call, now, now + patience))
@@ -163,6 +170,11 @@ class PodReceiver:
         if text := format_request(app, hop.call, reply):
             hop.context.reports.append(WrittenLine(target.uid, "", text))
         return reply
+
+
+def _is_envoy(client: Workload | None) -> bool:
+    """Tell whether what asks is an Envoy, which chooses the protocol by the Service's port."""
+    return client is not None and client.kind in ("sidecar", "gateway", "waypoint")
 
 
 def _report_connections(parties: Parties, hop: Hop, reply: Reply) -> None:

@@ -268,6 +268,15 @@ def detect_protocol(port: Object) -> str:
     return "http" if said in _HTTP else "tcp" if said in _OTHER else ""
 
 
+def speaks_http2(service: Object | None, target: int) -> bool:
+    """Tell whether Envoys speak HTTP/2 to what a Service leads to at a pod's port (Istio)."""
+    for port in service["spec"].get("ports") or () if service else ():
+        said = str(port.get("appProtocol") or port.get("name") or "").lower()
+        if port.get("targetPort", port["port"]) == target:
+            return said == "kubernetes.io/h2c" or said.partition("-")[0] in ("http2", "grpc")
+    return False
+
+
 def admits_namespace(world: World, listener: Object, home: str, namespace: str) -> bool:
     """Tell whether a Gateway's listener, in namespace `home`, takes what is in another
     namespace (allowedRoutes). Only HTTPRoutes are known: a listener for other kinds takes none.

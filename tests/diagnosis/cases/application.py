@@ -216,8 +216,8 @@ def port_named_tcp_outside(cluster: Cluster) -> None:
 def port_without_protocol(cluster: Cluster) -> None:
     """A name that declares nothing: Istio finds out that it is HTTP."""
     cluster.change_service("ratings", name="web")
-    cluster.change_service("details", name="http2")
-    cluster.change_service("reviews", name="grpc-web")
+    cluster.change_service("details", name="http-2")
+    cluster.change_service("reviews", appProtocol="kubernetes.io/ws")
 
 
 @CASES.names("service-selects-no-pods")

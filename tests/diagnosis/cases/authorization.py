@@ -262,3 +262,35 @@ def allow_without_rules(cluster: Cluster) -> None:
 def target_without_waypoint(cluster: Cluster) -> None:
     """Sidecars read no policy that is for a Service."""
     target_service(cluster, "DENY", "details")
+
+
+@CASES.names("authorization-denies")
+def denies_one_user(cluster: Cluster) -> None:
+    """Only who is logged in as jason gets no reviews."""
+    cluster.apply(
+        """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: no-jason}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  action: DENY
+  rules: [{when: [{key: "request.headers[end-user]", values: [jason]}]}]
+"""
+    )
+
+
+@CASES.spares("authorization-denies")
+def denies_a_user_where_nobody_is_one(cluster: Cluster) -> None:
+    """What the gateway asks carries no such header, whoever is logged in."""
+    cluster.apply(
+        """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: no-jason}
+spec:
+  selector: {matchLabels: {app: productpage}}
+  action: DENY
+  rules: [{when: [{key: "request.headers[end-user]", values: [jason]}]}]
+"""
+    )

@@ -154,3 +154,22 @@ def strict_in_ambient(cluster: Cluster) -> None:
 def permissive(cluster: Cluster) -> None:
     """Plain text is taken."""
     cluster.apply(PEER.replace("STRICT", "PERMISSIVE"))
+
+
+@CASES.names("mtls-mode-conflict")
+def one_version_takes_plain_text(cluster: Cluster) -> None:
+    """A policy for reviews v2 alone, while a rule has all callers speak mutual TLS."""
+    cluster.apply(VERSION_WITH_PLAIN_TEXT)
+
+
+VERSION_WITH_PLAIN_TEXT = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: plain}
+spec: {selector: {matchLabels: {app: reviews, version: v2}}, mtls: {mode: DISABLE}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec: {host: reviews, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}
+"""

@@ -6,7 +6,7 @@ from bot.diagnosis.mesh_state import Activity
 from bot.kinds import DEPLOYMENT
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster, Mode, leave_mesh
-from tests.diagnosis.shapes import APP, deployment, pod
+from tests.diagnosis.shapes import APP, deployment, pod, stamp
 
 CASES = Cases()
 OPT_OUT = "sidecar.istio.io/inject"
@@ -191,7 +191,7 @@ def foreign_pod_without_sidecar(cluster: Cluster) -> None:
 def old_pod_leaves(cluster: Cluster) -> None:
     """The pod without sidecar is being deleted: its successor has one."""
     old = pod(cluster.get(DEPLOYMENT, "details-v1"), number=7)
-    old["metadata"]["deletionTimestamp"] = old["metadata"]["creationTimestamp"]
+    old["metadata"]["deletionTimestamp"] = stamp(5)
     cluster.add(old)
 
 

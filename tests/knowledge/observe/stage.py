@@ -30,7 +30,8 @@ from handlers import STEPS
 
 Answers = Mapping[str, Any]
 """What is answered, by `service:port/path` for Services and by path for the API: JSON, (status,
-JSON) or text, each Late or at once; of a deque one after the other, the last again and again."""
+JSON) or text, each Late or at once, or what a function of the request returns; of a deque one after
+the other, the last again and again."""
 
 
 class Late(NamedTuple):
@@ -41,6 +42,14 @@ class Late(NamedTuple):
 
 
 PROXY = "/api/v1/namespaces/istio-system/services/"
+
+
+def build_answer(said: Any) -> web.Response:
+    """The answer that is said as JSON, (status, JSON) or text."""
+    if isinstance(said, str):
+        return web.Response(text=said)
+    status, body = said if isinstance(said, tuple) else (200, said)
+    return web.json_response(body, status=status)
 
 
 @asynccontextmanager
@@ -69,13 +78,11 @@ async def asking(
         if isinstance(said, Late):
             await asyncio.sleep(said.seconds)
             said = said.said
-        if isinstance(said, str):
-            return web.Response(text=said)
-        status, body = said if isinstance(said, tuple) else (200, said)
-        return web.json_response(body, status=status)
+        return said(request) if callable(said) else build_answer(said)
 
     server = web.Application()
     server.router.add_get("/{rest:.*}", answer)
+    server.router.add_post("/{rest:.*}", answer)
     runner = web.AppRunner(server)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

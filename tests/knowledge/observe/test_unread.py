@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.diagnosis.asking import ask_once
+from bot.diagnosis.page_probe import ask_once
 from bot.engine.runs.error_messages import explain_error
 from bot.errors import Rejected, Unreadable
 from bot.knowledge.observe import kiali, prometheus

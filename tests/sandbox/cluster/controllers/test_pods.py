@@ -263,3 +263,42 @@ async def test_nothing_is_left_behind() -> None:
     await world.client.create(deployment("web", replicas=3))
     await world.cluster.stop()
     assert asyncio.all_tasks() == before
+
+
+async def test_a_pod_network_that_refuses(world: World) -> None:
+    """The runtime says why in an event, and no container is created meanwhile."""
+    problem = 'plugin type="calico" failed (add): connection is unauthorized'
+    template = deployment("web")
+    template["spec"]["template"]["metadata"]["annotations"] = {
+        "sandbox.meshbot.dev/network-error": problem
+    }
+    await world.client.create(template)
+    event = await world.event("FailedCreatePodSandBox", problem)
+    assert "failed to setup network for sandbox" in event["message"]
+    pod = await world.pod("web", lambda pod: reason_of(pod) == "ContainerCreating")
+    assert finding(pod, "PodReadyToStartContainers").startswith("False")
+
+
+async def test_a_container_that_must_not_run_as_root(world: World) -> None:
+    """The kubelet does not create it."""
+    told = {"securityContext": {"runAsNonRoot": True, "runAsUser": 0}}
+    await world.client.create(deployment("web", pod=told))
+    pod = await world.pod("web", lambda pod: reason_of(pod) == "CreateContainerConfigError")
+    waiting = pod["status"]["containerStatuses"][0]["state"]["waiting"]
+    assert "runAsUser breaks non-root policy" in waiting["message"]
+
+
+async def test_pods_that_are_not_the_schedulers(world: World) -> None:
+    """Another scheduler's pod is looked at by nobody; a gated one says that it is held, and is
+    placed once the gate is gone."""
+    await world.client.create(deployment("other", pod={"schedulerName": "of-ours"}))
+    other = await world.pod("other", lambda pod: True)
+    gate = {"schedulingGates": [{"name": "example.com/capacity"}]}
+    await world.client.create(deployment("held", pod=gate))
+    held = await world.pod("held", lambda pod: True)
+    assert finding(held, "PodScheduled") == "False:SchedulingGated"
+    name = held["metadata"]["name"]
+    await world.client.merge(PODS, name, "demo", {"spec": {"schedulingGates": None}})
+    await world.pod("held")
+    assert "nodeName" not in (await world.pod("other", lambda pod: True))["spec"]
+    assert not (other.get("status") or {}).get("conditions")

@@ -10,7 +10,7 @@ import pytest
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.apps.productpage import ProductPage, select_forwarded_headers
 from sandbox.dataplane.apps.services import create_app
-from sandbox.dataplane.engine.http_messages import Call
+from sandbox.dataplane.engine.http_messages import Call, Reply
 from tests.sandbox.dataplane.engine.place import Place, Seen, rules
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -157,5 +157,64 @@ def test_hosts_of_the_environment() -> None:
     }
     app = create_app(pod, random.Random(1))
     assert isinstance(app, ProductPage)
-    assert app.hosts["reviews"] == "reviews-api.shop"
-    assert app.hosts["details"] == "details.shop"
+    assert app.settings.find_address("reviews") == ("reviews-api.shop", 9080)
+    assert app.settings.find_address("details") == ("details.shop", 9080)
+
+
+def build_part(name: str, *words: str, **env: str) -> Object:
+    """A pod with one of Bookinfo's images, its command and its environment."""
+    container: Object = {"name": name, "image": f"docker.io/istio/examples-bookinfo-{name}:1.20.3"}
+    container |= {"command": list(words)} if words else {}
+    container["env"] = [{"name": key, "value": value} for key, value in env.items()]
+    return {"metadata": {"name": name, "labels": {}}, "spec": {"containers": [container]}}
+
+
+@pytest.mark.parametrize(
+    ("words", "port"),
+    [
+        (("node", "/opt/microservices/ratings.js", "9099"), 9099),
+        (("sh", "-c", "exec node /opt/microservices/ratings.js 80"), 80),
+        ((), 9080),
+    ],
+)
+def test_a_program_listens_where_its_command_says(words: tuple[str, ...], port: int) -> None:
+    """The port is an argument of the script."""
+    app = create_app(build_part("ratings-v1", *words), random.Random(1))
+    assert app is not None
+    assert app.port == port
+
+
+def test_productpage_asks_where_its_environment_says() -> None:
+    """Host, domain and port of each part can be told."""
+    asked: list[tuple[str, int]] = []
+
+    def ask(call: Call, now: float, patience: float) -> Reply:
+        asked.append((call.host, call.port))
+        return Reply(now, 503)
+
+    told = {"SERVICES_DOMAIN": "shop.example", "REVIEWS_SERVICE_PORT": "9081"}
+    app = create_app(build_part("productpage-v1", **told), random.Random(1))
+    assert app is not None
+    app.answer(Call("productpage", 9080, "/productpage"), 0.0, ask)
+    assert asked[:2] == [("details.shop.example", 9080), ("reviews.shop.example", 9081)]
+
+
+def test_reviews_without_ratings_asks_nobody() -> None:
+    """`ENABLE_RATINGS=false` makes of version 3 what version 1 is."""
+    app = create_app(build_part("reviews-v3", ENABLE_RATINGS="false"), random.Random(1))
+    assert app is not None
+
+    def refuse(call: Call, now: float, patience: float) -> Reply:
+        raise AssertionError(call)
+
+    reply = app.answer(Call("reviews", 9080, "/reviews/0"), 0.0, refuse)
+    assert all("rating" not in each for each in json.loads(reply.body)["reviews"])
+
+
+def test_ratings_that_is_told_to_fail_does_every_other_minute() -> None:
+    """`v-unavailable` answers 503 in the second minute, and in the third it does not."""
+    app = create_app(build_part("ratings-v1", SERVICE_VERSION="v-unavailable"), random.Random(1))
+    assert app is not None
+    call = Call("ratings", 9080, "/ratings/0")
+    answers = [app.answer(call, now, lambda *_: Reply(0.0, 0)).status for now in (0.0, 61.0, 121.0)]
+    assert answers == [200, 503, 200]
