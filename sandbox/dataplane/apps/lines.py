@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sandbox.dataplane.apps.app_settings import PORT
 from sandbox.dataplane.apps.productpage import ProductPage
 from sandbox.dataplane.apps.services import App, Details, Ratings, Reviews
 from sandbox.dataplane.engine.http_messages import Call, Reply
@@ -14,11 +13,11 @@ def format_start(app: App) -> str:
     """Return the line of an application that listens."""
     match app:
         case ProductPage():
-            return f"[INFO] Listening at: http://[::]:{PORT} (1)"
+            return f"[INFO] Listening at: http://[::]:{app.port} (1)"
         case Details():
-            return f"INFO  WEBrick::HTTPServer#start: pid=1 port={PORT}"
+            return f"INFO  WEBrick::HTTPServer#start: pid=1 port={app.port}"
         case Ratings():
-            return f"Server listening on: http://0.0.0.0:{PORT}"
+            return f"Server listening on: http://0.0.0.0:{app.port}"
         case Reviews():
             return "[AUDIT   ] CWWKF0011I: The defaultServer server is ready to run."
     return f"Waiting for connections on port {app.port}"
