@@ -23,7 +23,7 @@ from sandbox.cluster.contract import Object, Ref
 from sandbox.cluster.kinds import Kinds
 from sandbox.cluster.merging import managed_fields
 from sandbox.cluster.operations import AdmissionRequest, DeleteOptions, Target, WriteOptions
-from sandbox.cluster.registry import deletion, event_versions, strategy
+from sandbox.cluster.registry import conversions, deletion, strategy
 from sandbox.cluster.registry.allocation import ServiceAllocator
 from sandbox.cluster.registry.namespace_rules import read_namespace_labels, require_live_namespace
 from sandbox.cluster.registry.store_writer import StoreWriter, WriteListener
@@ -146,8 +146,7 @@ class Api:
         """
 
         def change(live: Object) -> Object:
-            shown = event_versions.to_events_v1(live) if target.kind.stored_as else live
-            wanted = patched({**shown, "apiVersion": target.api_version})
+            wanted = patched(conversions.convert_from_stored(target.kind, live, target.api_version))
             new = strategy.decode_object(target, wanted, write)
             strategy.require_current_version(target, new, live)
             return strategy.prepare_update(target, live, new, write, self.clock.format_timestamp())

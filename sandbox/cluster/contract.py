@@ -172,7 +172,7 @@ class CommandStreams(Protocol):
 
 
 class PodAccess(Protocol):
-    """What the API server has a kubelet do inside pods: `exec` and `port-forward`."""
+    """What the API server has a kubelet do inside pods: `exec`, `attach` and `port-forward`."""
 
     async def execute(
         self, pod: Object, container: str, command: Sequence[str], streams: CommandStreams
@@ -181,6 +181,10 @@ class PodAccess(Protocol):
 
         Raises ApiError when it cannot be started.
         """
+        ...
+
+    async def attach(self, pod: Object, container: str, streams: CommandStreams) -> int:
+        """Join what a container runs, until it ends; return its exit code."""
         ...
 
     async def call_inside(self, pod: Object, port: int, request: Request) -> Response | None:

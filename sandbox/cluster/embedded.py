@@ -15,6 +15,7 @@ from sandbox.cluster.controllers.daemonset import DaemonSetController
 from sandbox.cluster.controllers.deployment import DeploymentController
 from sandbox.cluster.controllers.endpoints import EndpointsController
 from sandbox.cluster.controllers.garbage import GarbageCollector
+from sandbox.cluster.controllers.job import JobController
 from sandbox.cluster.controllers.namespace import NamespaceController
 from sandbox.cluster.controllers.nodelife import NodeLifecycleController
 from sandbox.cluster.controllers.recorder import EventBroadcaster
@@ -127,6 +128,7 @@ class EmbeddedCluster:
             ReplicaSetController,
             DaemonSetController,
             StatefulSetController,
+            JobController,
             EndpointsController,
             NodeLifecycleController,
             ResourceQuotaController,

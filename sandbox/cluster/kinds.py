@@ -76,6 +76,7 @@ def _core(plural: str, kind: str, short: str = "", *, namespaced: bool = True, *
 def _kind(group: str, plural: str, kind: str, short: str = "", **more: Any) -> Kind:
     subs = frozenset(str(more.pop("subs", "")).split())
     version = more.get("version", "v1")
+    served = more.pop("served", (version,))
     more.setdefault("namespaced", True)
     return Kind(
         group=group,
@@ -84,7 +85,7 @@ def _kind(group: str, plural: str, kind: str, short: str = "", **more: Any) -> K
         short=tuple(short.split()),
         singular=kind.lower(),
         subresources=subs,
-        versions=(VersionInfo(version),),
+        versions=tuple(VersionInfo(each) for each in served),
         **more,
     )
 
@@ -124,7 +125,7 @@ BUILT_IN: tuple[Kind, ...] = (
         "Pod",
         "po",
         categories=_ALL,
-        subs="status log exec portforward proxy binding eviction ephemeralcontainers",
+        subs="status log exec attach portforward proxy binding eviction ephemeralcontainers",
         generation=True,
     ),
     _core("podtemplates", "PodTemplate", generation=True),
@@ -141,7 +142,7 @@ BUILT_IN: tuple[Kind, ...] = (
     _kind("batch", "jobs", "Job", categories=_ALL, subs="status", generation=True),
     _kind("batch", "cronjobs", "CronJob", "cj", categories=_ALL, subs="status", generation=True),
     _kind("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "hpa", version="v2", categories=_ALL,  # noqa: E501
-        subs="status"),
+        subs="status", served=("v2", "v1")),
     _kind("policy", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", subs="status", generation=True),  # noqa: E501
     _kind(_RBAC, "roles", "Role"),
     _kind(_RBAC, "rolebindings", "RoleBinding"),

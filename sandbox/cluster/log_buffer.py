@@ -74,6 +74,11 @@ class LogBook:
             self._buffers[key] = LogBuffer(self._clock)
         return self._buffers[key]
 
+    def renew(self, uid: str, container: str) -> LogBuffer:
+        """Return a new, empty log for a container that runs again."""
+        self._buffers.pop((uid, container), None)
+        return self.open(uid, container)
+
     def find(self, uid: str, container: str) -> LogBuffer | None:
         """Return a container's log, None when there is none."""
         return self._buffers.get((uid, container))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -46,25 +46,29 @@ async def serve_log(
     following = aiter(log.follow())
     await response.prepare(request)
     await response.write(text)
-    await _follow(api, target, pod, following, response, stamped=stamped)
+
+    def is_open() -> bool:
+        return _is_there(api, target, pod) and not _has_ended(api, target, container)
+
+    await _follow(following, response, is_open, stamped=stamped)
     return response
 
 
 async def _follow(
-    api: Api,
-    target: Target,
-    pod: Object,
     following: AsyncIterator[LogLine],
     response: web.StreamResponse,
+    is_open: Callable[[], bool],
     *,
     stamped: bool,
 ) -> None:
-    """Write what comes until the pod has gone or the client hangs up."""
+    """Write what comes until the container ends, the pod has gone or the client hangs up."""
     coming: asyncio.Task[LogLine] | None = None
     try:
-        while _is_there(api, target, pod):
+        while True:
             coming = coming or asyncio.ensure_future(anext(following))
             done, _ = await asyncio.wait((coming,), timeout=_LOOK_PAUSE)
+            if not done and not is_open():
+                return
             if done:
                 line, coming = coming.result(), None
                 await response.write(_format_lines([line], stamped=stamped))
@@ -78,6 +82,12 @@ def _is_there(api: Api, target: Target, pod: Object) -> bool:
         found = api.get(Target(target.kind, target.namespace, target.name)).obj
         return bool(found["metadata"]["uid"] == pod["metadata"]["uid"])
     return False
+
+
+def _has_ended(api: Api, target: Target, container: str) -> bool:
+    found = api.get(Target(target.kind, target.namespace, target.name)).obj
+    status = _find_status(found, container) or {}
+    return "terminated" in (status.get("state") or {})
 
 
 def _find_status(pod: Object, container: str) -> Object | None:

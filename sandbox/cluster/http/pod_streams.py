@@ -1,4 +1,5 @@
-"""The subresources `exec` and `portforward` of pods: what is checked first, and then served."""
+"""The subresources `exec`, `attach` and `portforward` of pods: what is checked first, and then
+served."""
 
 from __future__ import annotations
 
@@ -43,6 +44,29 @@ async def serve_exec(
 
     async def execute(streams: CommandStreams) -> int:
         return await access.execute(pod, container, command, streams)
+
+    return await serve_command(request, asked, execute)
+
+
+async def serve_attach(
+    api: Api, target: Target, request: web.Request, access: PodAccess | None
+) -> web.StreamResponse:
+    """Join what a container runs. Raises ApiError before the upgrade for what cannot be."""
+    pod, access = _require_pod(api, target, access)
+    asked = AskedStreams.from_query(request.query)
+    container = resolve_container(pod, request.query.get("container", ""))
+    if not _is_running(pod, container):
+        raise internal_error(
+            f"unable to upgrade connection: container {container} not found in pod "
+            f"{target.name}_{target.namespace}"
+        )
+    if not is_websocket(request):
+        check_spdy_upgrade(request)
+
+    async def execute(streams: CommandStreams) -> int:
+        # The end of an attachment is no failure, whatever the program's code is.
+        await access.attach(pod, container, streams)
+        return 0
 
     return await serve_command(request, asked, execute)
 

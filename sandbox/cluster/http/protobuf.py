@@ -17,6 +17,9 @@ from sandbox.cluster.contract import ApiError, Object
 MAGIC = b"k8s\x00"
 _Raw = int | bytes
 
+_INLINE = "+inline"
+"""The name of a field whose own fields stand beside it in JSON."""
+
 # `number` and `flag` are left out when they are zero, `int` and `bool` are not (in Go they are
 # pointers).
 _TEXT, _INT, _BOOL, _BYTES, _TIME, _QUANTITY, _PORT = (
@@ -115,7 +118,52 @@ _MESSAGES: Mapping[str, dict[int, tuple[str, str]]] = {
             "1 parallelism:int, 2 completions:int, 3 activeDeadlineSeconds:int, 4 "
             "selector:LabelSelector, "
             "5 manualSelector:bool, 6 template:PodTemplateSpec, 7 backoffLimit:int, 8 "
-            "ttlSecondsAfterFinished:int"
+            "ttlSecondsAfterFinished:int, 9 completionMode, 10 suspend:bool"
+        ),
+        "CronJob": _WORKLOAD.format("CronJob"),
+        "CronJobSpec": (
+            "1 schedule, 2 startingDeadlineSeconds:int, 3 concurrencyPolicy, 4 suspend:bool, 5 "
+            "jobTemplate:JobTemplateSpec, 6 successfulJobsHistoryLimit:int, 7 "
+            "failedJobsHistoryLimit:int, 8 timeZone"
+        ),
+        "JobTemplateSpec": "1 metadata:ObjectMeta, 2 spec:JobSpec",
+        "HorizontalPodAutoscaler": _WORKLOAD.format("HorizontalPodAutoscaler"),
+        "HorizontalPodAutoscalerSpec": (
+            "1 scaleTargetRef:ScaleTarget, 2 minReplicas:int, 3 maxReplicas:int, 4 "
+            "metrics:*MetricSpec"
+        ),
+        "autoscaling/v1 HorizontalPodAutoscaler": _WORKLOAD.format("OldAutoscaler"),
+        "OldAutoscalerSpec": (
+            "1 scaleTargetRef:ScaleTarget, 2 minReplicas:int, 3 maxReplicas:int, 4 "
+            "targetCPUUtilizationPercentage:int"
+        ),
+        "ScaleTarget": "1 kind, 2 name, 3 apiVersion",
+        "MetricSpec": "1 type, 4 resource:ResourceMetric",
+        "ResourceMetric": "1 name, 2 target:MetricTarget",
+        "MetricTarget": (
+            "1 type, 2 value:quantity, 3 averageValue:quantity, 4 averageUtilization:int"
+        ),
+        "Ingress": _WORKLOAD.format("Ingress"),
+        "IngressSpec": (
+            "1 defaultBackend:IngressBackend, 2 tls:*IngressTls, 3 rules:*IngressRule, 4 "
+            "ingressClassName"
+        ),
+        "IngressBackend": "4 service:IngressService",
+        "IngressService": "1 name, 2 port:IngressPort",
+        "IngressPort": "1 name, 2 number:number",
+        "IngressTls": "1 hosts:*text, 2 secretName",
+        "IngressRule": "1 host, 2 +inline:IngressRuleValue",
+        "IngressRuleValue": "1 http:IngressPaths",
+        "IngressPaths": "1 paths:*IngressPath",
+        "IngressPath": "1 path, 2 backend:IngressBackend, 3 pathType",
+        "PodDisruptionBudget": _WORKLOAD.format("PodDisruptionBudget"),
+        "PodDisruptionBudgetSpec": (
+            "1 minAvailable:port, 2 selector:LabelSelector, 3 maxUnavailable:port, 4 "
+            "unhealthyPodEvictionPolicy"
+        ),
+        "PriorityClass": (
+            "1 metadata:ObjectMeta, 2 value:int, 3 globalDefault:flag, 4 description, 5 "
+            "preemptionPolicy"
         ),
         "SelfSubjectAccessReview": "1 metadata:ObjectMeta, 2 spec:AccessSpec, 3 status:AccessStatus",  # noqa: E501
         "SelfSubjectRulesReview": "1 metadata:ObjectMeta, 2 spec:RulesSpec, 3 status:RulesStatus",
@@ -153,13 +201,15 @@ def decode_envelope(body: bytes) -> Object:
     envelope = dict(_iterate_raw_fields(body[len(MAGIC) :]))
     about = _iterate_raw_fields(_require_bytes(envelope.get(1, b"")))
     meta = {number: _require_bytes(value).decode() for number, value in about}
-    kind = meta.get(2, "")
-    if kind not in _MESSAGES:
+    version, kind = meta.get(1, ""), meta.get(2, "")
+    # A kind whose older version has other fields is found under both words.
+    name = f"{version} {kind}" if f"{version} {kind}" in _MESSAGES else kind
+    if name not in _MESSAGES:
         raise _unsupported_media_error(kind)
     return {
-        "apiVersion": meta.get(1, ""),
+        "apiVersion": version,
         "kind": kind,
-        **_decode_message(kind, _require_bytes(envelope.get(2, b""))),
+        **_decode_message(name, _require_bytes(envelope.get(2, b""))),
     }
 
 
@@ -231,6 +281,8 @@ def _store_field(out: Object, field: str, kind: str, raw: _Raw) -> None:
         key = _require_bytes(entry.get(1, b"")).decode()
         value_kind = {"map": _TEXT, "bytesmap": _BYTES, "quantitymap": _QUANTITY}[kind]
         out.setdefault(field, {})[key] = _decode_value(value_kind, entry.get(2, b""))
+    elif field == _INLINE:
+        out |= _decode_value(kind, raw)
     else:
         out[field] = _decode_value(kind, raw)
 

@@ -31,6 +31,7 @@ class SubresourceHandlers:
             "scale": self._handle_scale,
             "log": self._handle_log,
             "exec": self._handle_exec,
+            "attach": self._handle_attach,
             "portforward": self._handle_port_forward,
             "binding": self._handle_binding,
             "eviction": self._handle_eviction,
@@ -64,6 +65,9 @@ class SubresourceHandlers:
 
     async def _handle_exec(self, route: Route, request: web.Request) -> web.StreamResponse:
         return await pod_streams.serve_exec(self._api, route.target, request, self.access)
+
+    async def _handle_attach(self, route: Route, request: web.Request) -> web.StreamResponse:
+        return await pod_streams.serve_attach(self._api, route.target, request, self.access)
 
     async def _handle_port_forward(self, route: Route, request: web.Request) -> web.StreamResponse:
         return await pod_streams.serve_port_forward(self._api, route.target, request, self.access)

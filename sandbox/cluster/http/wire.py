@@ -19,7 +19,7 @@ from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.http import protobuf
 from sandbox.cluster.kinds import Kind
 from sandbox.cluster.operations import Target, WriteOptions
-from sandbox.cluster.registry import event_versions
+from sandbox.cluster.registry import conversions
 from sandbox.cluster.store import Record, encode_json
 from sandbox.yaml_text import read_yaml
 
@@ -127,9 +127,7 @@ def encode_as_version(target: Target, record: Record) -> bytes:
     """Return an object's JSON under the version that was asked for."""
     if record.obj.get("apiVersion") == target.api_version:
         return record.json
-    if target.kind.stored_as:
-        return encode_json(event_versions.to_events_v1(record.obj))
-    return encode_json({**record.obj, "apiVersion": target.api_version})
+    return encode_json(conversions.convert_from_stored(target.kind, record.obj, target.api_version))
 
 
 def build_json_response(

@@ -21,6 +21,7 @@ from sandbox.cluster.kubelet.node_runtime import (
     NodeRuntime,
     format_go_duration,
 )
+from sandbox.cluster.kubelet.own_commands import find_own_command
 from sandbox.cluster.kubelet.pod_process import PodProcess
 from sandbox.cluster.kubelet.probes import ProbeLoop
 from sandbox.cluster.kubelet.reporter import PodReporter
@@ -103,6 +104,7 @@ class ContainerRunner:
         annotations = annotations_of(reporter.pod)
         self._crash = annotations.get(CRASH, "")
         self._stays_unready = annotations.get(UNREADY) == "true"
+        self._policy = reporter.pod["spec"].get("restartPolicy", "Always")
 
     async def run_init_container(self, container: Container) -> None:
         """Run an init container until it succeeds, as all do whose command says nothing else."""
@@ -113,10 +115,11 @@ class ContainerRunner:
             try:
                 await self._follow_init(container, fate)
             except _ContainerExit as end:
+                container.final = end.code != 0 and self._policy == "Never"
                 await self._reporter.publish_terminated(
                     container, end.code, end.reason, end.message
                 )
-                if end.code == 0:
+                if end.code == 0 or container.final:
                     return
             backoff = await self._wait_for_next_run(container, backoff)
 
@@ -169,20 +172,20 @@ class ContainerRunner:
             try:
                 await self._run_container(container, started)
             except _ContainerExit as end:
+                container.final = not self._is_restarted(container, end.code)
                 await self._reporter.publish_terminated(
                     container, end.code, end.reason, end.message
                 )
             if container is self._reporter.main_container:
                 await self._program.stop()
-            if self._is_over(container):
+            if container.final:
                 return
             backoff = await self._wait_for_next_run(container, backoff)
 
-    def _is_over(self, container: Container) -> bool:
-        """Tell whether a container that ended does not run again, by its pod's restartPolicy."""
-        policy = self._reporter.pod["spec"].get("restartPolicy", "Always")
-        code = container.state.get("terminated", {}).get("exitCode")
-        return bool(policy == "Never" or (policy == "OnFailure" and code == 0))
+    def _is_restarted(self, container: Container, code: int) -> bool:
+        if container.init or self._policy == "Always":
+            return True
+        return bool(code) and self._policy == "OnFailure"
 
     async def _wait_for_next_run(self, container: Container, backoff: float) -> float:
         """Wait before a container that ended runs again, and return the wait after that."""
@@ -227,25 +230,46 @@ class ContainerRunner:
         await self._start_container(container)
         if started is not None:
             started.set()
-        # The program answers for the whole pod, and belongs to its first container.
-        serves = fate is None and self._crash != "exec-format"
+        own = () if fate is not None and fate.reason else find_own_command(container.spec)
+        # The program answers for the whole pod, and belongs to its first container. Where that
+        # runs another command than Bookinfo's, the program is only the pod's proxy.
+        serves = "examples-bookinfo-" not in container.image if own or fate else True
+        serves = serves and self._crash != "exec-format"
         if container is self._reporter.main_container and serves:
             await self._start_program()
         end = _build_crash(self._crash, container) if self._crash and not container.init else None
-        if fate is not None and not fate.waits:
+        if fate is not None and not fate.waits and not own:
             end = _ContainerExit(fate.code or 0, fate.reason)
         if end is not None:
             await self._reporter.publish_status()
             await self._host.clock.sleep(1)
             raise end
+        if own and fate is not None and fate.code is not None:
+            # One that ends at once is never seen ready.
+            await self._reporter.publish_status()
+            await self._host.clock.sleep(1)
+            await self._follow_own_command(container, own)
         watch = asyncio.create_task(self._probes.watch(container))
         try:
             await self._wait_until_ready(container)
+            if own:
+                await self._follow_own_command(container, own)
             if container.death is not None:
                 # The future is the container's: it must not be cancelled together with this wait.
                 raise _ContainerExit(await asyncio.shield(container.death))
         finally:
             watch.cancel()
+
+    async def _follow_own_command(self, container: Container, command: tuple[str, ...]) -> None:
+        """Carry a container's own command out; raise _ContainerExit at its end."""
+        code = 0
+
+        async def carry_out() -> None:
+            nonlocal code
+            code = await self._host.commands.run(self._reporter.pod, container.spec, command)
+
+        await do_or_exit(container, carry_out())
+        raise _ContainerExit(code)
 
     async def _start_program(self) -> None:
         try:

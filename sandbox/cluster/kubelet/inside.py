@@ -49,6 +49,7 @@ class KubeletAccess:
         self._context, self._kubelet, self._backends = context, kubelet, backends
         self._pods = context.informers.for_resource(PODS)
         self._logs = [p for p in programs if isinstance(p, PodLogs)]
+        kubelet.commands.execute = self.execute
         self._network = next((p for p in programs if isinstance(p, PodNetwork)), None)
 
     async def execute(
@@ -79,8 +80,23 @@ class KubeletAccess:
             return await run_terminal(streams, context)
         return await run_program(command, context)
 
+    async def attach(self, pod: Object, container: str, streams: CommandStreams) -> int:
+        """Join what a container runs until it ends; return its exit code."""
+        process = self._kubelet.commands.find_process(pod, container)
+        if process is not None:
+            return await process.attach(streams)
+        if (log := self.find_log(pod, container)) is not None:
+            async for line in log.follow():
+                await streams.write_output(f"{line.text}\n".encode())
+        # A program that writes nothing is left by the client.
+        while await streams.read_input():
+            pass
+        return 0
+
     def find_log(self, pod: Object, container: str) -> LogBuffer | None:
         """Return what a container has written (`contract.PodLogs`)."""
+        if (own := self._kubelet.commands.find_log(pod, container)) is not None:
+            return own
         found = (logs.find_log(pod, container) for logs in self._logs)
         return next((each for each in found if each is not None), None)
 

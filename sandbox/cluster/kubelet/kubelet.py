@@ -18,6 +18,7 @@ from sandbox.cluster.kubelet.nodes import (
     compute_node_address,
     compute_pod_network,
 )
+from sandbox.cluster.kubelet.own_commands import OwnCommands
 from sandbox.cluster.kubelet.pod import PodWorker
 from sandbox.cluster.machinery.meta import (
     CONTROLLER_MANAGER,
@@ -87,6 +88,7 @@ class Kubelet:
     ) -> None:
         self._context = context
         self._nodes = tuple(nodes)
+        self.commands = OwnCommands(context.clock)
         self._client = context.client.acting_as(MANAGER)
         self._pods = context.informers.for_resource(PODS)
         self._machines = {
@@ -114,6 +116,7 @@ class Kubelet:
             events=self._context.events.make_recorder("kubelet", MANAGER, node.name),
             programs=programs,
             gate=asyncio.Semaphore(_WRITES),
+            commands=self.commands,
         )
         return _NodeState(host, _PodAddresses(number, node))
 
@@ -158,6 +161,7 @@ class Kubelet:
     def _forget_pod(self, uid: str) -> None:
         """Stop whatever still runs for a pod that is gone from the API."""
         self._ending.discard(uid)
+        self.commands.remove(uid)
         life, task = self._lives.pop(uid, (None, None))
         if life is None or task is None:
             return

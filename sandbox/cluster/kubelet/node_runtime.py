@@ -10,6 +10,7 @@ from sandbox.clock import Clock
 from sandbox.cluster.contract import Client, PodProgram
 from sandbox.cluster.controllers.recorder import EventRecorder
 from sandbox.cluster.kubelet.images import NodeImages, Timings
+from sandbox.cluster.kubelet.own_commands import OwnCommands
 from sandbox.cluster.machinery.informer import Informer
 
 BACKOFF, LONGEST_BACKOFF = 10.0, 300.0
@@ -34,6 +35,7 @@ class NodeRuntime:
     events: EventRecorder
     programs: Sequence[PodProgram]
     gate: asyncio.Semaphore
+    commands: OwnCommands
 
 
 def format_go_duration(seconds: float) -> str:

@@ -56,19 +56,37 @@ class PodWorker:
 
     async def _run_containers(self) -> None:
         async with asyncio.TaskGroup() as group:
+            sidecars: list[asyncio.Task[None]] = []
             # Init containers go one after the other, each to its end. One that is a native sidecar
             # (restartPolicy Always) keeps running, so that the next waits only for its start.
             for each in self.reporter.containers:
                 if each.is_native_sidecar:
                     started = asyncio.Event()
-                    group.create_task(self._runner.keep_running(each, started))
+                    sidecars.append(group.create_task(self._runner.keep_running(each, started)))
                     await started.wait()
                 elif each.init:
                     await self._runner.run_init_container(each)
+                if each.final:
+                    await self._end_pod(sidecars)
+                    return
+            main: list[asyncio.Task[None]] = []
             for each in self.reporter.containers:
                 if not each.init:
                     each.state = build_waiting_state(CREATING) if not each.runs else each.state
-                    group.create_task(self._runner.keep_running(each))
+                    main.append(group.create_task(self._runner.keep_running(each)))
+            await asyncio.wait(main)
+            await self._end_pod(sidecars)
+
+    async def _end_pod(self, sidecars: list[asyncio.Task[None]]) -> None:
+        """Stop what is left once none of the pod's containers will run again."""
+        for task in sidecars:
+            task.cancel()
+        await asyncio.gather(*sidecars, return_exceptions=True)
+        await self.program.stop()
+        for each in self.reporter.containers:
+            if each.is_running:
+                await self.reporter.publish_terminated(each, 0)
+        await self.reporter.publish_status()
 
     async def _wait_for_volumes(self) -> None:
         # A kubelet mounts every volume before the first container; a ConfigMap or Secret that comes

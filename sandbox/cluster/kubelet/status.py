@@ -24,7 +24,7 @@ def build_waiting_state(reason: str, message: str = "") -> Object:
 @dataclass(eq=False)
 class Container:
     """One container of a pod on its node. `last` is how it ended before; `death` ends its present
-    run."""
+    run; `final` says that it never runs again."""
 
     spec: Object
     init: bool
@@ -35,6 +35,7 @@ class Container:
     restarts: int = 0
     runs: int = 0
     death: asyncio.Future[int] | None = None
+    final: bool = False
 
     @property
     def name(self) -> str:
@@ -102,7 +103,15 @@ def build_containers(pod: Object) -> list[Container]:
 
 
 def compute_phase(containers: Sequence[Container]) -> str:
-    """Return Pending until every container has run, then Running (crash loops included)."""
+    """Return Pending until every container has run, then Running (crash loops included), and
+    Succeeded or Failed once none of them will run again.
+    """
+    if any(each.init and each.final for each in containers):
+        return "Failed"
+    own = [each for each in containers if not each.init]
+    if all(each.final for each in own) and not any(each.is_running for each in containers):
+        codes = (each.state.get("terminated", {}).get("exitCode", 0) for each in own)
+        return "Failed" if any(codes) else "Succeeded"
     if any(each.init and not each.is_initialized for each in containers) and not any(
         each.runs for each in containers if not each.init
     ):
@@ -112,19 +121,6 @@ def compute_phase(containers: Sequence[Container]) -> str:
         "waiting" in each.state and not each.last for each in containers if not each.init
     )
     return "Pending" if never_ran else "Running"
-
-
-def compute_last_phase(pod: Object, containers: Sequence[Container]) -> str:
-    """Return Succeeded or Failed for a pod whose containers ended and are not started again, ""
-    for others."""
-    ends = [each.state.get("terminated") for each in containers if not each.init]
-    policy = pod["spec"].get("restartPolicy", "Always")
-    codes = [end["exitCode"] for end in ends if end]
-    if policy == "Always" or len(codes) < len(ends):
-        return ""
-    if any(codes):
-        return "Failed" if policy == "Never" else ""
-    return "Succeeded"
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,7 @@ def compute_pod_status(
     generation = pod["metadata"].get("generation", 1)
     status: Object = {
         "observedGeneration": generation,
-        "phase": compute_last_phase(pod, containers) or compute_phase(containers),
+        "phase": compute_phase(containers),
         "conditions": _compute_conditions(pod, containers, place, now),
         "hostIP": place.host,
         "hostIPs": [{"ip": place.host}],
@@ -167,7 +163,10 @@ def _compute_conditions(
     pod: Object, containers: Sequence[Container], place: PodPlacement, now: str
 ) -> list[Object]:
     known: list[Object] = pod.get("status", {}).get("conditions") or []
+    phase = compute_phase(containers)
     ready = _check_ready(containers)
+    if phase in ("Succeeded", "Failed"):
+        ready = (False, "PodCompleted" if phase == "Succeeded" else "PodFailed", "")
     gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
     findings = [
         ("PodReadyToStartContainers", (bool(place.address), "", "")),
@@ -189,7 +188,7 @@ def _compute_conditions(
             "lastTransitionTime": since,
         }
         if reason:
-            condition |= {"reason": reason, "message": message}
+            condition |= {"reason": reason} | ({"message": message} if message else {})
         conditions.append(condition)
     # The conditions of readiness gates are others' to write.
     return [*conditions, *(each for each in known if each["type"] not in _OWN)]

@@ -23,6 +23,7 @@ DEPLOYMENTS = Ref("apps", "deployments")
 REPLICA_SETS = Ref("apps", "replicasets")
 DAEMON_SETS = Ref("apps", "daemonsets")
 STATEFUL_SETS = Ref("apps", "statefulsets")
+JOBS = Ref("batch", "jobs")
 ENDPOINT_SLICES = Ref("discovery.k8s.io", "endpointslices")
 CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
 

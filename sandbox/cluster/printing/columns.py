@@ -89,7 +89,7 @@ _BY_KIND: Mapping[str, Iterable[Column]] = {
         _text_column("Schedule", "spec", "schedule"),
         _plain_column("Timezone", lambda obj: cells.get_path(obj, "spec", "timeZone") or "<none>"),
         _plain_column(
-            "Suspend", lambda obj: bool(cells.get_path(obj, "spec", "suspend")), "boolean"
+            "Suspend", lambda obj: str(bool(cells.get_path(obj, "spec", "suspend"))), "boolean"
         ),
         _plain_column(
             "Active", lambda obj: len(cells.get_path(obj, "status", "active") or ()), "integer"

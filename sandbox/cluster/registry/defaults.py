@@ -118,6 +118,14 @@ def _set_job_defaults(obj: Object) -> None:
     )
     fill_missing(spec, podReplacementPolicy="TerminatingOrFailed", manualSelector=False)
     _set_template_defaults(spec)
+    uid, name = obj["metadata"].get("uid"), obj["metadata"].get("name", "")
+    if uid and not spec["manualSelector"] and "selector" not in spec:
+        # The server chooses them, so that a Job's pods are nobody else's (Kubernetes since 1.27).
+        own = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name}
+        labels = _get_or_add_map(_get_or_add_map(spec["template"], "metadata"), "labels")
+        labels |= {**own, "controller-uid": uid, "job-name": name}
+        spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+        fill_missing(_get_or_add_map(obj["metadata"], "labels"), **labels)
     fill_missing(obj, status={})
 
 

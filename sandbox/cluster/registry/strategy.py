@@ -25,7 +25,7 @@ from sandbox.cluster.merging import managed_fields, merge_keys
 from sandbox.cluster.merging.managed_fields import UPDATE, ManagedFieldsEntry
 from sandbox.cluster.merging.merge_keys import SchemaNode
 from sandbox.cluster.operations import Target, WriteOptions
-from sandbox.cluster.registry import defaults, event_versions, validation
+from sandbox.cluster.registry import conversions, defaults, validation
 
 _NAME_LIMIT = 63
 _NOT_FROM_CLIENTS = (
@@ -82,10 +82,9 @@ def decode_object(target: Target, obj: Any, write: WriteOptions) -> Object:
         copied["metadata"]["name"] = target.name
     if kind.custom:
         _drop_unknown_fields(target, copied, write)
-    if kind.stored_as:
-        copied = event_versions.to_core_v1(copied)
-        return {"apiVersion": "v1", "kind": kind.kind, **_strip_type(copied)}
-    return {"apiVersion": kind.api_version, "kind": kind.kind, **_strip_type(copied)}
+    stored = conversions.convert_to_stored(kind, copied, target.api_version)
+    version = "v1" if kind.stored_as else kind.api_version
+    return {"apiVersion": version, "kind": kind.kind, **_strip_type(stored)}
 
 
 def _drop_unknown_fields(target: Target, obj: Object, write: WriteOptions) -> None:
@@ -193,7 +192,11 @@ def track_creation(target: Target, new: Object, write: WriteOptions, now: str) -
     return {**new, "metadata": owned["metadata"]}
 
 
-_CHOSEN = {"Namespace": {"finalizers"}, "Service": {"ipFamilies", "ipFamilyPolicy"}}
+_CHOSEN = {
+    "Job": {"selector"},
+    "Namespace": {"finalizers"},
+    "Service": {"ipFamilies", "ipFamilyPolicy"},
+}
 
 
 def set_defaults(target: Target, obj: Object) -> None:

@@ -105,12 +105,14 @@ async def _date(arguments: Sequence[str], context: CommandContext) -> int:
 
 
 async def _sleep(arguments: Sequence[str], context: CommandContext) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", arguments[0] if arguments else "")
+    if tuple(arguments[:1]) == ("infinity",):
+        await asyncio.Event().wait()
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", arguments[0] if arguments else "")
     if not found:
         await context.complain(f"sleep: invalid time interval '{' '.join(arguments)}'")
         return 1
     # Whoever types it waits by the clock on the wall.
-    await asyncio.sleep(float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]])
+    await asyncio.sleep(float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
     return 0
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -40,7 +40,9 @@ async def forwarded(
         assert found, line
         yield f"http://127.0.0.1:{found[1]}", process.stdout
     finally:
-        process.terminate()
+        # One that lost its connection may have ended already.
+        with suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 

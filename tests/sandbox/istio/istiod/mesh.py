@@ -94,7 +94,9 @@ class TestMesh:
         every node."""
         await self.configure(AMBIENT_CONFIG)
         await self.client.apply(istiod(self.version, PILOT_ENABLE_AMBIENT="true"))
-        await self.client.apply(daemon("istio-cni-node", {"k8s-app": "istio-cni-node"}))
+        await self.client.apply(
+            daemon("istio-cni-node", {"k8s-app": "istio-cni-node"}, "install-cni")
+        )
         await self.client.apply(daemon("ztunnel", {"app": "ztunnel"}))
         await self.ready("istiod", SYSTEM)
 
@@ -261,9 +263,11 @@ def istiod(version: str, **env: str) -> Object:
     return workload("Deployment", "istiod", {"app": "istiod"}, container)
 
 
-def daemon(name: str, labels: dict[str, str]) -> Object:
+def daemon(name: str, labels: dict[str, str], image: str = "") -> Object:
     """A DaemonSet of the mesh."""
-    return workload("DaemonSet", name, labels, {"name": "main", "image": f"docker.io/istio/{name}"})
+    return workload(
+        "DaemonSet", name, labels, {"name": "main", "image": f"docker.io/istio/{image or name}"}
+    )
 
 
 def definition(kind: str, plural: str, *, group: str = GROUP, scope: str = "Namespaced") -> Object:
