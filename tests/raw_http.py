@@ -6,7 +6,7 @@ import asyncio
 import re
 
 
-async def exchange(port: int, sent: bytes, *, seconds: float = 5.0) -> tuple[int, bytes]:
+async def exchange(port: int, sent: bytes, *, seconds: float = 40.0) -> tuple[int, bytes]:
     """Send bytes on a connection of their own; return status and all that came until its end, 0
     when it ended without an answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

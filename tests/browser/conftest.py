@@ -79,7 +79,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[str]:
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), 40)
         log.close()
 
 

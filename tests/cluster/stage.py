@@ -120,7 +120,7 @@ class Stage:
 
     async def watched(self, count: int = 1) -> None:
         """Returns when so many watches have been opened in all."""
-        async with asyncio.timeout(5), self.opened:
+        async with asyncio.timeout(40), self.opened:
             await self.opened.wait_for(
                 lambda: len(self.asked_for(WATCH)) >= count and bool(self.watchers)
             )

@@ -51,7 +51,7 @@ async def context(
 ) -> AsyncIterator[Context]:
     """A step's context in front of a cluster that serves rules; their type stays for other tests."""
     await cluster.apply(definition(RULE))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         await wait_until_served(cluster, namespace)
     (tmp_path / "bot").mkdir()
     async with asking({}, tmp_path / "bot") as made:

@@ -218,7 +218,7 @@ async def test_a_view_follows_creation_change_and_deletion(
 ) -> None:
     """A view begins with what is there and changes with the cluster."""
     await cluster.apply(config_map(namespace, soup="leek"))
-    async with asyncio.timeout(10), cluster.follow(namespace, CONFIG_MAP, POD) as view:
+    async with asyncio.timeout(40), cluster.follow(namespace, CONFIG_MAP, POD) as view:
         assert _menu(view.objects(CONFIG_MAP)) == {"soup": "leek"}
         assert view.objects(POD) == []
         await cluster.apply(config_map(namespace, soup="pea"))
@@ -232,7 +232,7 @@ async def test_a_view_follows_creation_change_and_deletion(
 async def test_a_view_is_milliseconds_behind(cluster: KubernetesCluster, namespace: str) -> None:
     """From the answer to a write until the view has it: well under 50 ms at the median."""
     behind = []
-    async with asyncio.timeout(10), cluster.follow(namespace, CONFIG_MAP) as view:
+    async with asyncio.timeout(40), cluster.follow(namespace, CONFIG_MAP) as view:
         for n in range(9):
             await cluster.apply(config_map(namespace, soup=str(n)))
             since = time.perf_counter()
@@ -248,7 +248,7 @@ async def test_a_view_begins_when_its_type_appears(
     """A type that is not served is an empty view, which fills once the definition is there, and
     empties with it."""
     try:
-        async with asyncio.timeout(20), cluster.follow(namespace, RACK) as view:
+        async with asyncio.timeout(40), cluster.follow(namespace, RACK) as view:
             assert view.objects(RACK) == []
             await cluster.apply(definition(RACK))
             await _applied(

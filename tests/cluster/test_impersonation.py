@@ -36,7 +36,7 @@ async def test_every_request_says_as_whom(stage: Stage, api: Api) -> None:
     guest = KubernetesCluster(api).acting_as(GUEST)
     for sort in (LIST, WATCH, "PATCH", "POST"):
         stage.next(sort, look)
-    async with guest.follow("shop", CONFIG_MAP), asyncio.timeout(5):
+    async with guest.follow("shop", CONFIG_MAP), asyncio.timeout(40):
         await watched.wait()
     await guest.apply(ITEM)
     await guest.web.ask(HttpRequest("shop", "page", 80, "/", method="POST"))

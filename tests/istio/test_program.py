@@ -22,7 +22,7 @@ from tests.istio.conftest import Release
 
 async def ran(mesh: Istioctl, *arguments: str) -> tuple[int, list[Output]]:
     """The exit code and every line."""
-    async with asyncio.timeout(10), mesh.run(arguments) as program:
+    async with asyncio.timeout(40), mesh.run(arguments) as program:
         lines = [output async for output in program.output()]
         return await program.wait(), lines
 
@@ -57,7 +57,7 @@ def complete(file: Path) -> bool:
 
 async def written(file: Path) -> None:
     """Returns when a script has written something into the file."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while not complete(file):  # noqa: ASYNC110 — nothing but the file says so
             await asyncio.sleep(0.01)
 
@@ -79,7 +79,7 @@ async def test_lines_come_with_their_stream(release: Release) -> None:
 async def test_lines_come_while_it_runs(release: Release, tmp_path: Path) -> None:
     """A line is there as soon as it is printed, not when the program ends."""
     mesh = release(f"echo first; while [ ! -e {tmp_path}/go ]; do sleep 0.01; done; echo last")
-    async with asyncio.timeout(10), mesh.run([]) as program:
+    async with asyncio.timeout(40), mesh.run([]) as program:
         output = aiter(program.output())
         assert await anext(output) == Output("stdout", "first")
         (tmp_path / "go").touch()
@@ -160,7 +160,7 @@ async def test_output_without_end_is_ended(
     said."""
     monkeypatch.setattr(program_module, "MOST_OUTPUT", 1_000_000)
     mesh = release(f"echo $$ > {tmp_path}/pid; exec yes >&{stream}")
-    async with asyncio.timeout(10), mesh.run(["install"]) as program:
+    async with asyncio.timeout(40), mesh.run(["install"]) as program:
         with pytest.raises(IstioError, match="istioctl printed more than 1 MB and was ended"):
             await program.wait()
     assert gone(tmp_path / "pid")
@@ -171,7 +171,7 @@ async def test_a_document_without_end_is_ended(
 ) -> None:
     """The same where standard output is one document; it is no refusal of the arguments."""
     monkeypatch.setattr(program_module, "MOST_OUTPUT", 1_000_000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         with pytest.raises(IstioError, match="printed more than 1 MB") as caught:
             await release("exec yes 'a: b'").render(["--set", "profile=demo"])
     assert caught.value.code == 0
@@ -181,7 +181,7 @@ async def test_a_document_without_end_is_ended(
 async def test_nobody_has_to_read(release: Release) -> None:
     """A program whose output is not read ends all the same, and its last words are kept."""
     mesh = release("yes | head -n 200000; for n in $(seq 1 30); do echo line $n >&2; done; exit 4")
-    async with asyncio.timeout(10), mesh.run([]) as program:
+    async with asyncio.timeout(40), mesh.run([]) as program:
         assert await program.wait() == 4
         assert program.tail == tuple(f"line {n}" for n in range(11, 31))
 

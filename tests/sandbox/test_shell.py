@@ -36,7 +36,7 @@ async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
     shell.close()
 
 
-async def run(shell: Shell, command: str, seconds: float = 10) -> tuple[int, list[str]]:
+async def run(shell: Shell, command: str, seconds: float = 40.0) -> tuple[int, list[str]]:
     """The exit code of a command, and the lines that it wrote."""
     lines: list[str] = []
     code = await shell.run_command(command, out=lines.append, seconds=seconds)

@@ -130,7 +130,7 @@ async def ended(stage: Stage, line: str) -> list[Message]:
     with stage.workspace.watch_changes() as changes:
         typed = await stage.workspace.actions.send_command("host", "mesh-workshop", line)
         assert typed.is_acked, typed.error
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while True:
                 fresh = [m for m in stage.workspace.list_messages() if m.ts not in earlier]
                 if fresh and all(read_verdict_state(m) != "running" for m in fresh):

@@ -31,7 +31,7 @@ PATIENT = {"MESHBOT_CLUSTER__PATIENCE": "10"}
 async def after(shown: str, stage: Stage, do: Callable[[], Awaitable[object]]) -> None:
     """Does something as soon as a message of the bot says that."""
     with stage.workspace.watch_changes() as changes:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             async for change in changes:
                 if change.message is not None and shown in words(change.message):
                     break

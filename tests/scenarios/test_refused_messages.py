@@ -16,7 +16,7 @@ from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage, playing, words
 from tests.test_health import asked, free
 
-WAIT = 20.0
+WAIT = 40.0
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from tests.scenarios.stage import Stage, playing, words
 
 pytestmark = pytest.mark.long
 
-WAIT = 30.0
+WAIT = 40.0
 
 
 async def end(stage: Stage, *, channel: str = "mesh-workshop", user: str = "host") -> Message:

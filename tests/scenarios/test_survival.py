@@ -168,7 +168,7 @@ async def test_a_stop_that_cannot_wait_says_so(tmp_path: Path) -> None:
             await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
             await shows(stage, "running")
             bot.terminate()
-            assert await asyncio.wait_for(bot.wait(), 20) == 0
+            assert await asyncio.wait_for(bot.wait(), 40) == 0
             assert "the bot is being restarted; it takes this up when it is back" in words(
                 await shows(stage, "error")
             )

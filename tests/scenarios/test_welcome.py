@@ -62,4 +62,4 @@ async def test_the_greeting_in_spanish_offers_the_rehearsal_to_hosts(tmp_path: P
             assert any("begins" in each.text for each in stage.workspace.list_messages())
             await press("host", greeting, "Ensayarlo todo")
             await says(stage, "El ensayo está en marcha", user="host")
-            await asyncio.wait_for(rehearsal.stop(), 5)
+            await asyncio.wait_for(rehearsal.stop(), 40)

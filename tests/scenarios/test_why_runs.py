@@ -43,7 +43,7 @@ def is_first(answer: str, cause: str) -> bool:
 async def list_asked(bot: Bot, count: int) -> list[AuditEntry]:
     """What was asked with `why`, the newest first, once so many rows are in the audit; they are
     written after the answers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             entries = await bot.ledger.audit.entries(most=20)
             if len(asked := [each for each in entries if each.step == "why"]) >= count:

@@ -193,7 +193,7 @@ class World:
     async def shows(self, said: str) -> None:
         """Waits until the first message, which is edited, says that."""
         with self.workspace.watch_changes() as changes:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(40):
                 while said not in words(self.messages()[0]):
                     await anext(changes)
 

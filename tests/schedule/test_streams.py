@@ -31,7 +31,7 @@ async def two(home: Path, app: App) -> AsyncIterator[tuple[Streams, Streams]]:
 
 async def calls(app: App, count: int) -> None:
     """Returns once the application was asked so often."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while len(app.calls) < count:  # noqa: ASYNC110 - the application announces nothing
             await asyncio.sleep(0.01)
 

@@ -33,7 +33,7 @@ def told(world: World) -> list[Posted]:
 async def until(world: World, condition: Callable[[], bool]) -> None:
     """Waits until something in the workspace is so."""
     with world.workspace.watch_changes() as changes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while not condition():
                 await anext(changes)
 

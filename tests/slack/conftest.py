@@ -71,13 +71,13 @@ class RecordingRouter:
 
     async def wait(self, count: int = 1) -> None:
         """Returns once so many commands and buttons have arrived."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while len(self.replies) < count:
                 self._arrived.clear()
                 await self._arrived.wait()
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 40.0) -> None:
     """Waits for something that nothing announces; fails when it does not come."""
     for _ in range(round(seconds / 0.01)):
         if condition():

@@ -121,7 +121,7 @@ class Pair:
             loose = one.posts.enqueue(channel, message(f"loose {step}"), CHANNEL, None)
             last = one.posts.enqueue(channel, message(f"last {step}"), CHANNEL, None)
             # Whoever waits is answered, whatever became of the message before theirs.
-            await asyncio.wait_for(asyncio.gather(kept, loose.done, last.done), 5)
+            await asyncio.wait_for(asyncio.gather(kept, loose.done, last.done), 40)
         await eventually(lambda: one.posts.pending == 0)
         assert one.stalled == ""
         await one.aclose(1)
@@ -160,7 +160,7 @@ class Pair:
         )
         await self.heirs.outbox.take_over_orphaned()
         await heir.deliver_kept_messages()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while heir.pending or await self.heirs.outbox.count_pending():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         await heir.aclose(1)
@@ -285,7 +285,7 @@ async def test_a_task_that_ends_while_a_post_is_noted_doubles_nothing(
         with acting_at(step, end, LANE) as came:
             loose = one.posts.enqueue(channel, message(f"loose {step}"), CHANNEL, None)
             posting = asyncio.create_task(one.post(channel, message(f"kept {step}")))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(40):
                 while not posting.done() or not loose.done.done() or one.posts.pending:
                     await one.deliver_kept_messages()
                     await asyncio.sleep(0.005)

@@ -52,7 +52,7 @@ def texts(workspace: Workspace) -> list[str]:
 
 async def idle(channel_messages: SlackChannelMessages, ledger: Ledger) -> None:
     """Waits until Slack has everything and the ledger knows it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         # Nothing announces it.
         while channel_messages.pending or await ledger.outbox.count_pending():  # noqa: ASYNC110
             await asyncio.sleep(0.02)

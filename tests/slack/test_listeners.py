@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("link")
 
 async def shown(workspace: Workspace, text: str, user: str = "alice") -> Message:
     """The message with this in its text, as soon as this person sees one."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         with workspace.watch_changes() as changes:
             while True:
                 for found in workspace.list_messages(user=user):

@@ -201,5 +201,5 @@ async def test_a_refused_picture_is_no_reason_to_post_its_words_twice(
         channel_messages.settle(posted, illustrated),
     ):
         with pytest.raises(SlackError, match="invalid_blocks"):
-            await asyncio.wait_for(attempt, 5)
+            await asyncio.wait_for(attempt, 40)
     assert [found.edits for found in workspace.list_messages()] == [[]]

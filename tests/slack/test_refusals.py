@@ -44,7 +44,7 @@ class Side:
 
     async def deliver(self) -> None:
         """Delivers what is kept, until Slack has everything."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while self.messages.pending or await self.ledger.outbox.count_pending():
                 await self.messages.deliver_kept_messages()
                 await asyncio.sleep(0.005)

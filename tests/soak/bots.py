@@ -75,7 +75,7 @@ class Soak:
 
     async def kill_confirmed(self, question: str) -> None:
         """kill -9 for the one that has taken a confirmation, mostly before it has looked."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             run = await self.ledger.run_queries.get_run(question)
             while run is not None and run.state is RunState.ASKS:
                 await asyncio.sleep(0.005)

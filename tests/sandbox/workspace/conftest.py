@@ -25,7 +25,7 @@ TRAPS = (
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
 
-async def until(true: Callable[[], bool], seconds: float = 5) -> None:
+async def until(true: Callable[[], bool], seconds: float = 40.0) -> None:
     """Returns once the condition holds; fails when it does not within these seconds."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - what is awaited happens in the library under test
@@ -84,7 +84,7 @@ async def connect(workspace: Workspace) -> AsyncIterator[Connect]:
         handler = AsyncSocketModeHandler(app, workspace.app_token)
         handlers.append(handler)
         before = workspace.connections.count
-        await asyncio.wait_for(handler.connect_async(), 5)  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+        await asyncio.wait_for(handler.connect_async(), 40)  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
         await workspace.connections.wait_for_count(before + 1)
         return handler
 

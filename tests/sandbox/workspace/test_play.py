@@ -101,7 +101,7 @@ async def played(workspace: Workspace, app: AsyncApp, connect: Connect) -> list[
     return []
 
 
-def player(workspace: Workspace, out: list[str], timeout: float = 10) -> ScriptPlayer:
+def player(workspace: Workspace, out: list[str], timeout: float = 40.0) -> ScriptPlayer:
     """A player that does not wait long for stragglers."""
     return ScriptPlayer(workspace, out=out.append, timeout=timeout, settle=0.05)
 
@@ -231,7 +231,7 @@ async def test_lines_from_a_pipe_are_played_in_turn(
     """Without a terminal each line waits for its end, a bad one is explained, and the end of the
     pipe ends it."""
     source = io.StringIO("/mesh oops\nhello\n\n@mallory: /mesh x\n$ true\n@alice: /mesh oops\n")
-    await asyncio.wait_for(play_stream(workspace, "mesh-workshop", source, played.append), 5)
+    await asyncio.wait_for(play_stream(workspace, "mesh-workshop", source, played.append), 40)
     typed = [line for line in played if line.startswith(("host:", "alice:"))]
     assert typed == ["host: /mesh oops", "alice: /mesh oops"]
     assert "  no user mallory in this workspace" in played
@@ -250,5 +250,5 @@ async def test_the_terminal_is_the_channel(workspace: Workspace, played: list[st
         keys.send_text('click "Nope"\n@alice: click "Confirm"\n')
         await until(lambda: len(message.edits) == 2)
         keys.send_text("\x04")
-        await asyncio.wait_for(terminal, 5)
+        await asyncio.wait_for(terminal, 40)
     assert message.blocks[0]["text"]["text"] == "removed"

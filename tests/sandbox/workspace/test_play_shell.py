@@ -30,7 +30,7 @@ async def play(workspace: Workspace, tmp_path: Path) -> AsyncIterator[Play]:
     )
     shell = Shell(tmp_path, environment)
 
-    def make(out: list[str], timeout: float = 10) -> ScriptPlayer:
+    def make(out: list[str], timeout: float = 40.0) -> ScriptPlayer:
         return ScriptPlayer(workspace, out=out.append, timeout=timeout, settle=0.05, shell=shell)
 
     yield make

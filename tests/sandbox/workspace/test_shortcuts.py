@@ -201,5 +201,5 @@ async def test_at_the_terminal_it_is_typed_as_in_a_play(
         keys.send_text('@bob: shortcut "Why?"\n')
         await until(lambda: bool(heard))
         keys.send_text("\x04")
-        await asyncio.wait_for(terminal, 5)
+        await asyncio.wait_for(terminal, 40)
     assert [body["user"]["name"] for body in heard] == ["bob"]

@@ -85,7 +85,7 @@ class Cluster:
     async def delete(self, path: str, body: Any = None) -> Answer:
         return await self.call("DELETE", path, body)
 
-    async def watch(self, path: str, count: int, seconds: float = 5) -> list[Any]:
+    async def watch(self, path: str, count: int, seconds: float = 40.0) -> list[Any]:
         """The first events of a watch; the path carries its parameters."""
         events: list[Any] = []
         async with (
@@ -102,7 +102,7 @@ class Cluster:
                 response.connection.transport.abort()
         return events
 
-    async def until_gone(self, path: str, seconds: float = 15) -> None:
+    async def until_gone(self, path: str, seconds: float = 40.0) -> None:
         """Waits until a path answers 404."""
         await self.until(path, lambda answer: answer.status == 404, seconds)
 

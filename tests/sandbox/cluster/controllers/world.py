@@ -11,7 +11,7 @@ from sandbox.cluster.controllers.podstate import is_ready
 from sandbox.cluster.embedded import EmbeddedCluster
 from sandbox.cluster.machinery.meta import DEPLOYMENTS, EVENTS, PODS, find_status_condition
 
-SECONDS = 10
+SECONDS = 40
 """The longest that a test waits for anything, on the wall."""
 
 

@@ -67,7 +67,7 @@ async def test_following(world: World, writer: Writer, tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
     url = f"{world.cluster.url}/api/v1/namespaces/demo/pods/{pod}/log?follow=true&tailLines=1"
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(40),
         aiohttp.ClientSession(headers=headers) as client,
         client.get(url) as answer,
     ):

@@ -27,7 +27,7 @@ async def create_pod(world: World, script: str, *, policy: str = "Never") -> Non
 
 async def ended(world: World, phase: str) -> Object:
     """`tmp`, once it is in that phase."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             pod = await world.client.get(PODS, "tmp", "demo") or {}
             if pod.get("status", {}).get("phase") == phase:
@@ -70,7 +70,7 @@ async def test_a_log_ends_with_its_container(world: World, kubectl: Run) -> None
 async def test_a_pod_that_is_to_run_again_does(world: World) -> None:
     """With `OnFailure` a command that fails is run again, one that succeeds is not."""
     await create_pod(world, "exit 1", policy="OnFailure")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             pod = await world.client.get(PODS, "tmp", "demo") or {}
             statuses = pod.get("status", {}).get("containerStatuses") or [{}]
@@ -113,7 +113,7 @@ async def test_a_job_that_keeps_failing_is_given_up(world: World) -> None:
             "spec": {"backoffLimit": 1, "template": template},
         }
     )
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while True:
             job = await world.client.get(JOBS, "bad", "demo") or {}
             if conditions := (job.get("status") or {}).get("conditions"):

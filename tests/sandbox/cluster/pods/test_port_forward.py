@@ -77,6 +77,6 @@ async def test_a_port_where_nothing_listens(world: World, kubectl: Run, tmp_path
     ):
         with pytest.raises(aiohttp.ClientError):
             await _get(client, url)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while b"connection refused" not in (line := await said.readline()):
                 assert line

@@ -50,7 +50,7 @@ async def test_streams_carry_headers_and_data() -> None:
         {"streamtype": "error"},
         {"streamtype": "data", "port": "80"},
     ]
-    assert await asyncio.wait_for(client.streams[1].reader.read(), 5) == b"hello yo"
+    assert await asyncio.wait_for(client.streams[1].reader.read(), 40) == b"hello yo"
     client.got = b""
     await client.streams[1].write(b"answer")
     await client.streams[1].end()

@@ -97,7 +97,7 @@ async def test_a_watch_begins_with_what_is_there(client: Client) -> None:
     await client.create(a_map("one"))
     seen: list[tuple[str, str]] = []
     watch = client.watch(MAPS, "default")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         async for event in watch:
             seen.append((event.type, event.object["metadata"]["name"]))
             if len(seen) == 1:
@@ -174,7 +174,7 @@ async def attached(server: ApiServer, program: Greeting) -> AsyncIterator[None]:
 
 async def reached(url: str, **more: Any) -> tuple[int, str]:
     """Asks until somebody answers."""
-    async with asyncio.timeout(5), aiohttp.ClientSession() as web:
+    async with asyncio.timeout(40), aiohttp.ClientSession() as web:
         while True:
             try:
                 async with web.post(url, **more) as answer:
@@ -193,7 +193,7 @@ async def test_pods_answer_at_their_own_addresses(server: ApiServer) -> None:
         with pytest.raises(aiohttp.ClientError):
             await reached(f"http://127.0.0.1:{ports[1]}/")
         await server.client("kubelet").delete(PODS, "p", "default", grace=0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             await program.ended.wait()
     assert program.running == 0
 

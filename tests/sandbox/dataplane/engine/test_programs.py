@@ -82,7 +82,7 @@ class Town:
         )
 
 
-async def soon(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+async def soon(holds: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
     """Waits until something holds."""
     for _ in range(int(seconds / 0.01)):
         if await holds():

@@ -89,14 +89,14 @@ async def test_a_dashboard_is_served(tmp_path: Path) -> None:
         assert process.stdout is not None
         url = (await process.stdout.readline()).decode().strip()
         assert url.endswith("/kiali")
-        async with asyncio.timeout(20), aiohttp.ClientSession() as web:
+        async with asyncio.timeout(40), aiohttp.ClientSession() as web:
             status = 0
             while status != 201:  # the pod may still be starting
                 async with web.post(f"{url}/api?a=b", data=b"x") as answer:
                     status, text = answer.status, await answer.text()
             assert (text, answer.headers["X-Kiali"]) == ("POST /kiali/api?a=b x", "yes")
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 40) == 0
     finally:
         if process.returncode is None:
             process.kill()

@@ -43,7 +43,7 @@ _GATEWAY_KINDS = (
 T = TypeVar("T")
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], seconds: float = 8.0) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], seconds: float = 40.0) -> T:
     """What `look` finds, once it finds something; wall seconds."""
     async with asyncio.timeout(seconds):
         while True:
