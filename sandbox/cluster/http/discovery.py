@@ -9,6 +9,7 @@ from sandbox.cluster.api_refusals import unknown_path_error
 from sandbox.cluster.contract import Object
 from sandbox.cluster.crds.definitions import rank_version
 from sandbox.cluster.kinds import Kind, Kinds, VersionInfo
+from sandbox.cluster.registry import built_in_fields
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 VERSION = {
@@ -37,6 +38,8 @@ _SUB_VERBS = {
     "token": ("create",),
     "finalize": ("update",),
 }
+_MARK = "x-kubernetes-group-version-kind"
+_META = "apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _SUB_KINDS = {
     "scale": ("autoscaling", "v1", "Scale"),
     "eviction": ("policy", "v1", "Eviction"),
@@ -217,9 +220,8 @@ def build_openapi_index(kinds: Kinds) -> Object:
 
 
 def build_openapi_v3(kinds: Kinds, name: str) -> Object:
-    """Return a document of one group and version that lets every object pass.
-
-    It names the paths and kinds. The paths say that PATCH takes `fieldValidation` and
+    """Return a document of one group and version: its paths, kinds and their fields, without
+    descriptions. The paths say that PATCH takes `fieldValidation` and
     `dryRun`, which kubectl looks for before it uses them.
     """
     parts = name.split("/")
@@ -234,16 +236,40 @@ def build_openapi_v3(kinds: Kinds, name: str) -> Object:
     schemas: Object = {}
     for kind, info in _list_served_kinds(kinds, group_name, version):
         of_kind = [{"group": group_name, "version": info.name, "kind": kind.kind}]
-        schemas[f"{group_name or 'core'}.{info.name}.{kind.kind}"] = {
-            "type": "object",
-            "x-kubernetes-group-version-kind": of_kind,
-            "x-kubernetes-preserve-unknown-fields": True,
-        }
+        for key, schema in _build_kind_schemas(kind, info, of_kind).items():
+            # A kind that another one refers to bears its mark only once.
+            if key not in schemas or _MARK in schema:
+                schemas[key] = schema
         paths.update(_build_openapi_paths(name, kind, of_kind[0]))
     if not paths:
         raise unknown_path_error()
     info_ = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
     return {"openapi": "3.0.0", "info": info_, "paths": paths, "components": {"schemas": schemas}}
+
+
+def _build_kind_schemas(kind: Kind, info: VersionInfo, of_kind: list[Object]) -> Object:
+    """Return the schemas of a kind and of what it refers to, by name."""
+    known = built_in_fields.find_type(kind.format_api_version(info.name), kind.kind)
+    if known:
+        own_name = built_in_fields.PREFIX + known
+        shared = built_in_fields.build_schemas(known)
+        own = {**shared[own_name], _MARK: of_kind}
+        return {**shared, own_name: own}
+    schemas = dict(built_in_fields.build_schemas(_META))
+    about = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"allOf": [{"$ref": f"#/components/schemas/{built_in_fields.PREFIX}{_META}"}]},
+    }
+    openapi = info.openapi or {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    properties = {**(openapi.get("properties") or {}), **about}
+    name = ".".join([*reversed(kind.group.split(".")), info.name, kind.kind])
+    schemas[name] = {
+        **openapi,
+        "properties": properties,
+        _MARK: of_kind,
+    }
+    return schemas
 
 
 def _build_openapi_paths(name: str, kind: Kind, of_kind: Object) -> Object:
@@ -254,7 +280,7 @@ def _build_openapi_paths(name: str, kind: Kind, of_kind: Object) -> Object:
     ]
     patch = {
         "x-kubernetes-action": "patch",
-        "x-kubernetes-group-version-kind": of_kind,
+        _MARK: of_kind,
         "parameters": query,
         "responses": {"200": {"description": "OK"}},
     }

@@ -6,7 +6,7 @@ Server-owned metadata, defaults, subresources, field managers.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sandbox.cluster.admission.pods import generate_name_suffix
@@ -17,7 +17,7 @@ from sandbox.cluster.api_refusals import (
     invalid_error,
     unreadable_body_error,
 )
-from sandbox.cluster.contract import Object
+from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.crds import cel_rules
 from sandbox.cluster.crds import schema as crd_schema
 from sandbox.cluster.kinds import Kind
@@ -25,7 +25,7 @@ from sandbox.cluster.merging import managed_fields, merge_keys
 from sandbox.cluster.merging.managed_fields import UPDATE, ManagedFieldsEntry
 from sandbox.cluster.merging.merge_keys import SchemaNode
 from sandbox.cluster.operations import Target, WriteOptions
-from sandbox.cluster.registry import conversions, defaults, validation
+from sandbox.cluster.registry import built_in_fields, conversions, defaults, validation
 
 _NAME_LIMIT = 63
 _NOT_FROM_CLIENTS = (
@@ -80,26 +80,42 @@ def decode_object(target: Target, obj: Any, write: WriteOptions) -> Object:
         )
     if target.name:
         copied["metadata"]["name"] = target.name
-    if kind.custom:
-        _drop_unknown_fields(target, copied, write)
+    _drop_unknown_fields(target, copied, write)
     stored = conversions.convert_to_stored(kind, copied, target.api_version)
     version = "v1" if kind.stored_as else kind.api_version
     return {"apiVersion": version, "kind": kind.kind, **_strip_type(stored)}
 
 
 def _drop_unknown_fields(target: Target, obj: Object, write: WriteOptions) -> None:
-    """Drop what a custom type's schema does not name (changed in place), and say so as the writer
-    asks: raise UnknownFieldError, warn, or neither.
+    """Drop what a type does not name (changed in place), and say so as the writer asks: raise
+    UnknownFieldError, warn, or neither.
+
+    Raises ApiError(400) where a field of a built-in type holds something else.
     """
-    unknown: list[str] = []
-    for name, sub in _get_own_properties(target).items():
-        if name in obj:
-            unknown += crd_schema.prune_unknown_fields(obj[name], sub, name)
+    unknown = list(_prune_unknown_fields(target, obj))
     said = [f'unknown field "{path}"' for path in unknown]
     if said and write.field_validation == "Strict":
         raise UnknownFieldError(target.kind.kind, target.api_version.rpartition("/")[2], said)
     if write.field_validation == "Warn":
         write.warnings.extend(said)
+
+
+def _prune_unknown_fields(target: Target, obj: Object) -> Iterator[str]:
+    if target.kind.custom:
+        for name, sub in _get_own_properties(target).items():
+            if name in obj:
+                yield from crd_schema.prune_unknown_fields(obj[name], sub, name)
+    elif known := built_in_fields.find_type(target.api_version, target.kind.kind):
+        try:
+            yield from built_in_fields.prune_unknown_fields(obj, known)
+        except built_in_fields.WrongTypeError as error:
+            raise _build_decoding_error(target, str(error)) from error
+
+
+def _build_decoding_error(target: Target, why: str) -> ApiError:
+    kind, version = target.kind.kind, target.api_version.rpartition("/")[2]
+    text = f'{kind} in version "{version}" cannot be handled as a {kind}: {why}'
+    return bad_request_error(text)
 
 
 def _set_namespace(target: Target, metadata: Object) -> None:
