@@ -11,6 +11,7 @@ from sandbox.cluster.crds.definitions import rank_version
 from sandbox.cluster.kinds import Kind, Kinds, VersionInfo
 from sandbox.cluster.registry import built_in_fields
 
+OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 VERSION = {
     "major": "1",
@@ -291,6 +292,18 @@ def build_openapi_v2() -> Object:
     """Return the older document; without definitions, clients check nothing themselves."""
     about = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
     return {"swagger": "2.0", "info": about, "paths": {}, "definitions": {}}
+
+
+def build_openapi_v2_protobuf() -> bytes:
+    """Return the older document as protobuf, which is what kubectl asks for when it meets a kind
+    that is not served (gnostic's `Document`: 1 swagger, 2 info, 8 paths).
+    """
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    about = field(1, b"Kubernetes") + field(2, VERSION["gitVersion"].encode())
+    return field(1, b"2.0") + field(2, about) + field(8, b"")
 
 
 def answer_discovery(kinds: Kinds, path: str, *, host: str, accept: str) -> Object | None:

@@ -68,11 +68,15 @@ class ApiHandlers:
         path = request.path
         if path in _HEALTH:
             return web.Response(text="ok")
+        accepted = request.headers.get("Accept", "")
+        if path == "/openapi/v2" and "proto-openapi.spec.v2" in accepted:
+            body = discovery.build_openapi_v2_protobuf()
+            return web.Response(body=body, headers={"Content-Type": discovery.OPENAPI_PROTOBUF})
         known = discovery.answer_discovery(
             self._api.kinds,
             path.rstrip("/"),
             host=request.host,
-            accept=request.headers.get("Accept", ""),
+            accept=accepted,
         )
         if known is not None:
             await self._apply_faults(self._faults.take_matching("get", path, ""), None)

@@ -151,10 +151,8 @@ class MeshEngine:
         passage = ProxiedRequest(proxy, source, decision, span)
         onward = hop.with_call(span.call).starting_at(hop.now + context.draw_delay(ENVOY_MS))
         reply = self._carry_out(passage, onward)
-        if decision.layer7:
-            report_request(passage, hop, reply)
-        else:
-            report_tcp(passage, hop, reply)
+        report = report_request if decision.layer7 else report_tcp
+        report(passage, hop, reply)
         return reply
 
     def _carry_out(self, passage: ProxiedRequest, hop: Hop) -> Reply:
@@ -228,9 +226,12 @@ class MeshEngine:
         if not _gets_through(hop, client, target, _HBONE_PORT if tunnelled else endpoint.port):
             return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
         hop = hop.starting_at(hop.now + hop.context.draw_delay(_NETWORK_MS))
-        reply = self.receiver.receive_request(
-            client, target, endpoint.port, replace(arrival, hop=hop)
-        )
+        if target.kind == "gateway":
+            # It has no application: it takes plain text from inside the mesh as from outside.
+            hop = hop.with_call(replace(hop.call, port=endpoint.port))
+            return replace(self._send_by_envoy(target, target, hop), flags="-")
+        arrival = replace(arrival, hop=hop)
+        reply = self.receiver.receive_request(client, target, endpoint.port, arrival)
         return replace(reply, flags="-")
 
     # from outside

@@ -33,6 +33,7 @@ FOLLOWED: Mapping[str, Ref] = {
     "gateways": Ref("gateway.networking.k8s.io", "gateways"),
     "gateway_classes": Ref("gateway.networking.k8s.io", "gatewayclasses"),
     "http_routes": Ref("gateway.networking.k8s.io", "httproutes"),
+    "grpc_routes": Ref("gateway.networking.k8s.io", "grpcroutes"),
     "sidecars": Ref("networking.istio.io", "sidecars"),
     "grants": Ref("gateway.networking.k8s.io", "referencegrants"),
     "service_entries": Ref("networking.istio.io", "serviceentries"),
@@ -77,6 +78,7 @@ class World:
     gateways: Objects = field(default_factory=dict)
     gateway_classes: Objects = field(default_factory=dict)
     http_routes: Objects = field(default_factory=dict)
+    grpc_routes: Objects = field(default_factory=dict)
     sidecars: Objects = field(default_factory=dict)
     grants: Objects = field(default_factory=dict)
     service_entries: Objects = field(default_factory=dict)
@@ -277,13 +279,16 @@ def speaks_http2(service: Object | None, target: int) -> bool:
     return False
 
 
+def admits_kind(listener: Object, kind: str) -> bool:
+    """Tell whether a Gateway's listener takes routes of a kind (allowedRoutes)."""
+    kinds = (listener.get("allowedRoutes") or {}).get("kinds") or []
+    return not kinds or any(each["kind"] == kind for each in kinds)
+
+
 def admits_namespace(world: World, listener: Object, home: str, namespace: str) -> bool:
     """Tell whether a Gateway's listener, in namespace `home`, takes what is in another
-    namespace (allowedRoutes). Only HTTPRoutes are known: a listener for other kinds takes none.
+    namespace (allowedRoutes).
     """
-    kinds = (listener.get("allowedRoutes") or {}).get("kinds") or []
-    if kinds and all(kind["kind"] != "HTTPRoute" for kind in kinds):
-        return False
     allowed = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
     match allowed.get("from", "Same"):
         case "All":

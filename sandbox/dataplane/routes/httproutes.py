@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.objects.world import DOMAIN, World
+from sandbox.dataplane.routes.grpc_routes import get_route_kind
 
 UNKNOWN = "UnknownService"
 """What istiod calls the cluster of a backend that it may not or cannot use."""
@@ -33,15 +34,18 @@ def translate_http_route(
             **_translate_timeouts(rule),
         }
         if "redirect" not in entry:
-            granted = not needs_grants
-            entry |= _translate_backends(world, rule, meta["namespace"], granted=granted)
+            source = None if not needs_grants else (get_route_kind(route), meta["namespace"])
+            entry |= _translate_backends(world, rule, meta["namespace"], source=source)
         for match in rule.get("matches") or [{}]:
             yield {**entry, "match": [_translate_match(match)]}
 
 
 def _translate_match(match: Object) -> Object:
-    path = match.get("path") or {}
-    found: Object = {"uri": {_STRINGS[path.get("type", "PathPrefix")]: path.get("value", "/")}}
+    path = match.get("path", {})
+    found: Object = {}
+    # A match of a GRPCRoute may have no path at all.
+    if path is not None:
+        found = {"uri": {_STRINGS[path.get("type", "PathPrefix")]: path.get("value", "/")}}
     for ours, theirs in (("headers", "headers"), ("queryParams", "queryParams")):
         named = {
             m["name"].lower() if ours == "headers" else m["name"]: _translate_text(m)
@@ -61,36 +65,37 @@ def _translate_timeouts(rule: Object) -> Object:
     return {"timeout": longest} if longest else {}
 
 
-def _translate_backends(world: World, rule: Object, namespace: str, *, granted: bool) -> Object:
+_Source = tuple[str, str] | None
+"""The kind and namespace of a route that must be granted backends elsewhere; None where nobody has
+to grant anything."""
+
+
+def _translate_backends(world: World, rule: Object, namespace: str, *, source: _Source) -> Object:
     refs = rule.get("backendRefs") or []
     if not refs:
         return {"directResponse": {"status": world.traits.without_backends}}
     if sum(ref.get("weight", 1) for ref in refs) == 0:
         return {"directResponse": {"status": 500}}
-    return {
-        "route": [_translate_destination(world, ref, namespace, granted=granted) for ref in refs]
-    }
+    return {"route": [_translate_destination(world, ref, namespace, source=source) for ref in refs]}
 
 
-def _translate_destination(world: World, ref: Object, namespace: str, *, granted: bool) -> Object:
+def _translate_destination(world: World, ref: Object, namespace: str, *, source: _Source) -> Object:
     entry: Object = {"weight": ref.get("weight", 1), **_translate_filters(ref)}
     place = (ref.get("namespace") or namespace, ref["name"])
     known = (ref.get("group") or "", ref.get("kind") or "Service") == ("", "Service")
     # It keeps its weight: the share of a backend that can't be used is answered with 500, and not
     # taken over by the others.
-    usable = granted or place[0] == namespace or _is_granted(world, namespace, place)
+    usable = source is None or place[0] == namespace or _is_granted(world, source, place)
     if not known or not usable:
         return {**entry, "destination": {"host": UNKNOWN}}
     port = {"port": {"number": ref["port"]}} if ref.get("port") else {}
     return {**entry, "destination": {"host": f"{place[1]}.{place[0]}.{DOMAIN}", **port}}
 
 
-def _is_granted(world: World, source: str, target: tuple[str, str]) -> bool:
+def _is_granted(world: World, source: tuple[str, str], target: tuple[str, str]) -> bool:
     for (namespace, _), grant in world.grants.items():
         spec = grant["spec"]
-        asked = any(
-            f["kind"] == "HTTPRoute" and f["namespace"] == source for f in spec.get("from") or []
-        )
+        asked = any((f["kind"], f["namespace"]) == source for f in spec.get("from") or [])
         given = any(
             t["kind"] == "Service" and t.get("name") in (None, target[1])
             for t in spec.get("to") or []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sandbox.cluster.contract import Object
-from sandbox.dataplane.objects.world import DOMAIN, World, admits_namespace
+from sandbox.dataplane.objects.world import DOMAIN, World, admits_kind, admits_namespace
 from sandbox.dataplane.routes.clusters import (
     build_age_key,
     build_config_path,
@@ -16,6 +16,7 @@ from sandbox.dataplane.routes.clusters import (
     sort_by_age,
 )
 from sandbox.dataplane.routes.delegates import merge_delegates
+from sandbox.dataplane.routes.grpc_routes import get_route_kind, translate_grpc_route
 from sandbox.dataplane.routes.httproutes import translate_http_route
 
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -74,9 +75,19 @@ def _read_virtual_services(world: World) -> Iterator[Rule]:
         )
 
 
+def list_routes(world: World) -> list[Object]:
+    """Return HTTPRoutes and GRPCRoutes, these in the form of HTTPRoutes, in the order in which
+    istiod takes them.
+    """
+    both: dict[object, Object] = {("http", *place): o for place, o in world.http_routes.items()}
+    for place, obj in world.grpc_routes.items():
+        both["grpc", *place] = translate_grpc_route(obj)
+    return sort_by_age(both)
+
+
 def _read_mesh_routes(world: World) -> Iterator[Rule]:
-    """Yield the rules of HTTPRoutes with Services as parents."""
-    for obj in sort_by_age(world.http_routes):
+    """Yield the rules of HTTPRoutes and GRPCRoutes with Services as parents."""
+    for obj in list_routes(world):
         namespace = obj["metadata"]["namespace"]
         for ref in obj["spec"].get("parentRefs") or []:
             if ref.get("kind", "Gateway") != "Service":
@@ -128,12 +139,12 @@ def _merge_rules(routes: Iterable[Rule]) -> list[Rule]:
 
 
 def _build_specificity_key(entry: Object) -> tuple[int, ...]:
-    """Return the sort key of an entry: exact paths before prefixes before expressions,
-    longer ones first, then method, headers, query.
+    """Return the sort key of an entry: exact paths before prefixes before expressions before
+    none, longer ones first, then method, headers, query.
     """
     match = (entry.get("match") or [{}])[0]
-    kind, path = next(iter((match.get("uri") or {}).items()), ("prefix", ""))
-    rank = {"exact": 0, "prefix": 1, "regex": 2}[kind]
+    kind, path = next(iter((match.get("uri") or {}).items()), ("", ""))
+    rank = {"exact": 0, "prefix": 1, "regex": 2, "": 3}[kind]
     rest = (
         0 if "method" in match else 1,
         -len(match.get("headers") or {}),
@@ -149,8 +160,10 @@ def list_listener_rules(world: World, gateway: Object, listener: Object) -> list
 
 def _read_attached_routes(world: World, gateway: Object, listener: Object) -> Iterator[Rule]:
     home, name = gateway["metadata"]["namespace"], gateway["metadata"]["name"]
-    for obj in sort_by_age(world.http_routes):
+    for obj in list_routes(world):
         namespace = obj["metadata"]["namespace"]
+        if not admits_kind(listener, get_route_kind(obj)):
+            continue
         if not admits_namespace(world, listener, home, namespace):
             continue
         refs = obj["spec"].get("parentRefs") or []

@@ -7,14 +7,10 @@ from typing import Any
 
 from sandbox.cluster.contract import Object
 from sandbox.istio.istiod.conditions import build_condition, merge_conditions
+from sandbox.istio.istiod.routes import ROUTE_KINDS
 from sandbox.releases.release import IstiodTraits
 
 _PROTOCOLS = frozenset({"HTTP", "HTTPS", "TLS", "TCP"})
-_ROUTE_KINDS = {
-    "HTTP": ("HTTPRoute", "GRPCRoute"),
-    "HTTPS": ("HTTPRoute", "GRPCRoute"),
-    "TLS": ("TLSRoute",),
-}
 
 
 @dataclass
@@ -137,7 +133,7 @@ def _build_listener_status(
 ) -> Object:
     before: Any = next((e for e in old.get("listeners") or [] if e["name"] == one["name"]), {})
     asked = [k["kind"] for k in (one.get("allowedRoutes") or {}).get("kinds") or []]
-    kinds = [k for k in _ROUTE_KINDS.get(one["protocol"], ()) if not asked or k in asked]
+    kinds = [k for k in ROUTE_KINDS.get(one["protocol"], ()) if not asked or k in asked]
     group = "gateway.networking.k8s.io"
     return {
         "name": one["name"],

@@ -19,10 +19,11 @@ from sandbox.cluster.machinery.meta import (
 from sandbox.cluster.machinery.served_types import ServedTypes
 from sandbox.cluster.machinery.work_queue import WorkQueue
 from sandbox.istio.istiod.gateway_classes import CLASSES, GROUP
+from sandbox.istio.istiod.route_watches import RouteWatches
 from sandbox.istio.istiod.work import WorkKey
 
 GATEWAYS = Ref(GROUP, "gateways")
-ROUTES = Ref(GROUP, "httproutes")
+ROUTES = {kind: Ref(GROUP, f"{kind.lower()}s") for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute")}
 GRANTS = Ref(GROUP, "referencegrants")
 _SERVICE_LABEL = "kubernetes.io/service-name"
 
@@ -40,8 +41,8 @@ class GatewayWatches:
         self._served: set[str] = set()
         self.classes = self._make_informer(CLASSES, self._handle_class_change)
         self.gateways = self._make_informer(GATEWAYS, self._handle_gateway_change)
-        self.routes = self._make_informer(ROUTES, self._handle_route_change)
-        self.grants = self._make_informer(GRANTS, self._handle_grant_change)
+        self.routes = RouteWatches(client, self._handle_route_change)
+        self.grants = self._make_informer(GRANTS, self._enqueue_routes)
         self.services = self._make_informer(SERVICES, self._handle_service_change)
         self.deployments = self._make_informer(DEPLOYMENTS, self._enqueue_owner)
         self.accounts = self._make_informer(SERVICE_ACCOUNTS, self._enqueue_owner)
@@ -61,13 +62,13 @@ class GatewayWatches:
         """
         for informer in (self.services, self.deployments, self.accounts, self.slices):
             yield informer.run(), informer.ref.plural
-        for informer in (self.classes, self.gateways, self.routes, self.grants):
+        for informer in (self.classes, self.gateways, *self.routes, self.grants):
             yield informer.run(served), informer.ref.plural
 
     def enqueue_all(self) -> None:
         """Enqueue every Gateway, HTTPRoute and Service."""
         self._queue.add(*(WorkKey("gateway", *key) for key in self.gateways.objects))
-        self._queue.add(*self._list_route_keys())
+        self._queue.add(*self.routes.list_keys())
         self._queue.add(*(WorkKey("service", *key) for key in self.services.objects))
 
     def enqueue_namespace_services(self, name: str) -> None:
@@ -99,17 +100,14 @@ class GatewayWatches:
         # A class may say what its waypoints are for.
         self._enqueue_services()
 
-    def _handle_grant_change(self, before: Object | None, after: Object | None) -> None:
-        self._queue.add(*self._list_route_keys())
-
     def _handle_gateway_change(self, before: Object | None, after: Object | None) -> None:
         meta = (after or before or {})["metadata"]
         self._queue.add(WorkKey("gateway", meta["namespace"], meta["name"]))
         self._queue.add(
             *(
                 key
-                for key in self._list_route_keys()
-                if names_gateway(self.routes.get((key.namespace, key.name)), meta["name"])
+                for key in self.routes.list_keys()
+                if names_gateway(self.routes.find(key), meta["name"])
             )
         )
         # Services of other namespaces may use a waypoint as well.
@@ -119,10 +117,10 @@ class GatewayWatches:
         if self._ambient:
             self._queue.add(*(WorkKey("service", *key) for key in self.services.objects))
 
-    def _handle_route_change(self, before: Object | None, after: Object | None) -> None:
+    def _handle_route_change(self, kind: str, before: Object | None, after: Object | None) -> None:
         route = after or before or {}
         meta = route["metadata"]
-        self._queue.add(WorkKey("route", meta["namespace"], meta["name"]))
+        self._queue.add(WorkKey(kind, meta["namespace"], meta["name"]))
         # A Gateway that the route has left counts one attached route less.
         for parent in (p for r in (before, after) if r for p in r["spec"].get("parentRefs") or ()):
             if parent.get("kind", "Gateway") == "Gateway":
@@ -135,7 +133,7 @@ class GatewayWatches:
         # Routes ask whether a Service is there, not what is in it.
         if before is None or after is None:
             self._queue.add(
-                *(key for key in self._list_route_keys() if key.namespace == meta["namespace"])
+                *(key for key in self.routes.list_keys() if key.namespace == meta["namespace"])
             )
         if self._ambient:
             self._queue.add(WorkKey("service", meta["namespace"], meta["name"]))
@@ -155,8 +153,8 @@ class GatewayWatches:
         if owner is not None:
             self._queue.add(owner)
 
-    def _list_route_keys(self) -> list[WorkKey]:
-        return [WorkKey("route", *key) for key in self.routes.objects]
+    def _enqueue_routes(self, _before: Object | None, _after: Object | None) -> None:
+        self._queue.add(*self.routes.list_keys())
 
 
 def has_ready_endpoint(slices: Informer, service: str, namespace: str) -> bool:
@@ -170,7 +168,7 @@ def has_ready_endpoint(slices: Informer, service: str, namespace: str) -> bool:
 
 
 def names_gateway(route: Object | None, gateway: str) -> bool:
-    """Tell whether an HTTPRoute has a parent of that name."""
+    """Tell whether a route has a parent of that name."""
     return route is not None and any(
         parent["name"] == gateway for parent in route["spec"].get("parentRefs") or []
     )

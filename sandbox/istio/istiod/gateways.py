@@ -93,7 +93,7 @@ class GatewayController:
             # lead.
             case "gateway" if self.leads:
                 await self._reconcile_gateway(key, self.mesh)
-            case "route" if self.leads:
+            case "HTTPRoute" | "GRPCRoute" | "TLSRoute" if self.leads:
                 await self._reconcile_route(key)
             case "service":
                 await self._reconcile_service(key, self.mesh)
@@ -153,7 +153,7 @@ class GatewayController:
             self.watches.has_served(name, namespace),
         )
         backing.attached = count_attached_routes(
-            gateway, self.watches.routes.objects, self._build_route_context()
+            gateway, self.watches.routes.list_routes(), self._build_route_context()
         )
         for listener in gateway["spec"].get("listeners") or []:
             missing = await self._find_missing_secret(listener, gateway["metadata"]["namespace"])
@@ -173,7 +173,7 @@ class GatewayController:
         return ""
 
     async def _reconcile_route(self, key: WorkKey) -> None:
-        route = self.watches.routes.get((key.namespace, key.name))
+        route = self.watches.routes.find(key)
         if route is not None:
             await self._update_status(
                 route,

@@ -1,8 +1,9 @@
-"""Binding of HTTPRoutes to Gateways and Services, and the routes' status."""
+"""Binding of HTTPRoutes, GRPCRoutes and TLSRoutes to Gateways and Services, and the routes'
+status."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sandbox.cluster.contract import Object
@@ -10,6 +11,12 @@ from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.istio.istiod.conditions import build_condition, merge_conditions
 from sandbox.istio.istiod.gateway_classes import GATEWAY_CONTROLLER, GROUP
 
+ROUTE_KINDS: Mapping[str, tuple[str, ...]] = {
+    "HTTP": ("HTTPRoute", "GRPCRoute"),
+    "HTTPS": ("HTTPRoute", "GRPCRoute"),
+    "TLS": ("TLSRoute",),
+}
+"""The kinds of routes that listeners of a protocol take."""
 Objects = Mapping[tuple[str, str], Object]
 """Objects by (namespace, name)."""
 
@@ -62,11 +69,14 @@ def build_route_status(route: Object, world: RouteContext, stamp: str) -> Object
     return {"parents": parents}
 
 
-def count_attached_routes(gateway: Object, routes: Objects, world: RouteContext) -> dict[str, int]:
+def count_attached_routes(
+    gateway: Object, routes: Iterable[Object], world: RouteContext
+) -> dict[str, int]:
     """Count the routes bound to each listener of a Gateway, by the listener's name."""
     meta = gateway["metadata"]
     counts: dict[str, int] = {}
-    for (namespace, _), route in routes.items():
+    for route in routes:
+        namespace = route["metadata"]["namespace"]
         bound: set[str] = set()
         for ref in route["spec"].get("parentRefs") or []:
             same = (
@@ -142,20 +152,25 @@ def _explain_listener_mismatch(
             f"allowed by the parent"
         )
         return build_condition("Accepted", "NotAllowedByListeners", words, holds=False)
-    if not admits_http_routes(listener):
-        words = f"kind {GROUP}/v1/HTTPRoute is not allowed"
+    if not admits_routes(listener, get_kind(route)):
+        words = f"kind {GROUP}/v1/{get_kind(route)} is not allowed"
         return build_condition("Accepted", "NotAllowedByListeners", words, holds=False)
     return None
 
 
-def admits_http_routes(listener: Object) -> bool:
-    """Tell whether HTTPRoutes are among the kinds that a listener takes: those of its protocol, and
-    of these what allowedRoutes.kinds leaves.
+def get_kind(route: Object) -> str:
+    """Return a route's kind."""
+    return str(route.get("kind") or "HTTPRoute")
+
+
+def admits_routes(listener: Object, kind: str) -> bool:
+    """Tell whether a kind of routes is among those that a listener takes: those of its protocol,
+    and of these what allowedRoutes.kinds leaves.
     """
-    if listener.get("protocol") not in ("HTTP", "HTTPS"):
+    if kind not in ROUTE_KINDS.get(listener.get("protocol", ""), ()):
         return False
     kinds = (listener.get("allowedRoutes") or {}).get("kinds") or []
-    wanted = [k for k in kinds if k.get("group", GROUP) == GROUP and k["kind"] == "HTTPRoute"]
+    wanted = [k for k in kinds if k.get("group", GROUP) == GROUP and k["kind"] == kind]
     return not kinds or bool(wanted)
 
 
@@ -207,11 +222,11 @@ def _find_broken_references(route: Object, world: RouteContext, *, mesh: bool) -
             elif (
                 namespace != here
                 and not mesh
-                and not _is_reference_granted(here, namespace, name, world)
+                and not _is_reference_granted(route, namespace, name, world)
             ):
                 words = (
-                    f"backendRef {name}/{namespace} not accessible to a HTTPRoute in namespace "
-                    f'"{here}"'
+                    f"backendRef {name}/{namespace} not accessible to a {get_kind(route)} in "
+                    f'namespace "{here}"'
                 )
                 words += " (missing a ReferenceGrant?)"
                 yield build_condition("ResolvedRefs", "RefNotPermitted", words, holds=False)
@@ -224,12 +239,13 @@ def _quote_text(text: str) -> str:
     return f'"{text}"'
 
 
-def _is_reference_granted(here: str, there: str, name: str, world: RouteContext) -> bool:
+def _is_reference_granted(route: Object, there: str, name: str, world: RouteContext) -> bool:
+    asking = (get_kind(route), route["metadata"]["namespace"])
     for (namespace, _), grant in world.grants.items():
         if namespace != there:
             continue
         sources, targets = grant["spec"].get("from") or [], grant["spec"].get("to") or []
-        asked = any(s["kind"] == "HTTPRoute" and s["namespace"] == here for s in sources)
+        asked = any((s["kind"], s["namespace"]) == asking for s in sources)
         if asked and any(t["kind"] == "Service" and t.get("name") in (None, name) for t in targets):
             return True
     return False

@@ -128,6 +128,15 @@ async def test_explain_knows_custom_types(world: World, kubectl: Run) -> None:
     assert "  hosts\t<[]string>\n    Who is meant.\n" in out, err
 
 
+async def test_a_kind_that_is_not_served_is_said_so(kubectl: Run) -> None:
+    """A manifest that comes before its CRD: kubectl says what is missing."""
+    typed = "apiVersion: test.example/v1\nkind: Rule\nmetadata: {name: r}\nspec: {a: 1}\n"
+    code, _, err = await kubectl("apply", "-f", "-", typed=typed)
+    assert code == 1
+    assert 'no matches for kind "Rule" in version "test.example/v1"' in err
+    assert "ensure CRDs are installed first" in err
+
+
 def test_every_type_is_whole() -> None:
     """Each built-in kind with objects has fields, and no type refers to one that is missing."""
     created_only = {"Binding"}

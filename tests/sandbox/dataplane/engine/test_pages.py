@@ -187,6 +187,18 @@ def test_the_gateway_knows_the_pages_of_its_route_alone(path: str) -> None:
     assert place.total(response_flags="NR", reporter="source") == 1
 
 
+@pytest.mark.parametrize("mode", ["sidecar", "ambient", "plain"])
+def test_a_gateway_is_reached_from_inside_too(mode: str) -> None:
+    """A program in a pod that asks the gateway's Service gets the page, as Istio's docs do it."""
+    place = Place(mode=mode)
+    context = place.context()
+    found = next(p for (_, n), p in place.around.live.pods.items() if n.startswith("ratings"))
+    call = Call("bookinfo-gateway-istio", 80, "/productpage")
+    hop = Hop(context, call, place.now)
+    reply = place.engine.send_from_pod(place.around.get_workload(found), hop)
+    assert (reply.failure, reply.status) == ("", 200)
+
+
 def test_a_gateway_listens_where_it_has_a_listener() -> None:
     """Other ports refuse."""
     assert Place().ask(port=8080).failure == "refused"

@@ -24,6 +24,7 @@ _FIELDS = {
     ("Gateway", "networking.istio.io"): "istio_gateways",
     ("Gateway", "gateway.networking.k8s.io"): "gateways",
     ("HTTPRoute", "gateway.networking.k8s.io"): "http_routes",
+    ("GRPCRoute", "gateway.networking.k8s.io"): "grpc_routes",
     ("ReferenceGrant", "gateway.networking.k8s.io"): "grants",
     ("ServiceEntry", "networking.istio.io"): "service_entries",
     ("Sidecar", "networking.istio.io"): "sidecars",
@@ -151,6 +152,11 @@ def http_route(name: str, spec: Object) -> Object:
         "metadata": {"name": name},
         "spec": spec,
     }
+
+
+def grpc_route(name: str, spec: Object) -> Object:
+    """A GRPCRoute."""
+    return {**http_route(name, spec), "kind": "GRPCRoute"}
 
 
 def istio_object(kind: str, name: str, spec: Object, **meta: Any) -> Object:

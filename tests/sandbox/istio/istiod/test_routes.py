@@ -1,4 +1,4 @@
-"""HTTPRoutes: whether they bind to their parents, and whether what they refer to is there."""
+"""Routes: whether they bind to their parents, and whether what they refer to is there."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_gateway_of_another_group_is_no_parent() -> None:
     """Istio's own Gateways take no HTTPRoutes: nobody answers, and nothing is attached."""
     of = route(parent={"group": "networking.istio.io", "kind": "Gateway", "name": "gw"})
     assert build_route_status(of, world(), "2026-01-01T00:00:00Z") == {"parents": []}
-    assert count_attached_routes(gateway(), {(HERE, "r"): of}, world()) == {}
+    assert count_attached_routes(gateway(), [of], world()) == {}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_listeners_count_the_routes_they_take(team: str, count: int) -> None:
     selector = {"from": "Selector", "selector": {"matchLabels": {"team": team}}}
     gw = gateway(allowedRoutes={"namespaces": selector})
     of = route(namespace="default", parent={"name": "gw", "namespace": HERE})
-    assert count_attached_routes(gw, {("default", "r"): of}, world(gw)).get("http", 0) == count
+    assert count_attached_routes(gw, [of], world(gw)).get("http", 0) == count
 
 
 def test_entries_of_other_controllers_stay() -> None:
@@ -188,4 +188,45 @@ def test_a_listener_for_other_kinds_takes_no_http_route() -> None:
     refusal = "kind gateway.networking.k8s.io/v1/HTTPRoute is not allowed"
     assert conditions(route(), around)[0] == ("Accepted", "NotAllowedByListeners", refusal)
     gw = around.gateways[(HERE, "gw")]
-    assert count_attached_routes(gw, {(HERE, "r"): route()}, around) == {}
+    assert count_attached_routes(gw, [route()], around) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "protocol", "taken"),
+    [
+        ("GRPCRoute", "HTTP", True),
+        ("GRPCRoute", "TLS", False),
+        ("TLSRoute", "TLS", True),
+        ("TLSRoute", "HTTP", False),
+        ("HTTPRoute", "TLS", False),
+    ],
+)
+def test_a_listener_takes_the_kinds_of_its_protocol(kind: str, protocol: str, taken: bool) -> None:
+    """As recorded of 1.32-alpha: HTTP takes GRPCRoutes, TLS takes TLSRoutes."""
+    of = {**route(), "kind": kind}
+    refusal = f"kind gateway.networking.k8s.io/v1/{kind} is not allowed"
+    expected = FINE[0] if taken else ("Accepted", "NotAllowedByListeners", refusal)
+    assert conditions(of, world(gateway(protocol=protocol)))[0] == expected
+
+
+def test_a_grant_is_for_one_kind() -> None:
+    """What is granted to HTTPRoutes is not granted to GRPCRoutes, whose kind is named."""
+    grant = {
+        "spec": {
+            "from": [{"kind": "HTTPRoute", "namespace": "default"}],
+            "to": [{"kind": "Service"}],
+        }
+    }
+    of = route(
+        namespace="default",
+        parent={"name": "gw", "namespace": HERE},
+        backend={"name": "reviews", "namespace": HERE},
+    )
+    around = world(gateway(allowedRoutes={"namespaces": {"from": "All"}}), [grant])
+    assert conditions({**of, "kind": "HTTPRoute"}, around) == FINE
+    assert conditions({**of, "kind": "GRPCRoute"}, around)[1] == (
+        "ResolvedRefs",
+        "RefNotPermitted",
+        'backendRef reviews/bookinfo not accessible to a GRPCRoute in namespace "default" '
+        "(missing a ReferenceGrant?)",
+    )
