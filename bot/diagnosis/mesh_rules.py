@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.diagnosis.delegates import expand_delegates
 from bot.diagnosis.mesh_state import CALLS, CLUSTER_DOMAIN, NamespaceState
 from bot.diagnosis.object_facts import matches_labels
 from bot.diagnosis.rule_fields import is_open_match, keep_striking
@@ -178,12 +179,14 @@ def list_routes_between(state: NamespaceState, service: str) -> list[Object]:
 
 
 def list_rules(state: NamespaceState, owner: Object) -> list[HttpRule]:
-    """Return the HTTP rules of a VirtualService or of an HTTPRoute."""
+    """Return the HTTP rules of a VirtualService, with those of its delegates, or of an
+    HTTPRoute."""
     if owner.get("kind") == "HTTPRoute":
         return [
             read_route_rule(owner, number, rule)
             for number, rule in enumerate(owner["spec"].get("rules") or [])
         ]
+    owner = expand_delegates(state.cluster, owner, get_cluster_domain(state))
     return [
         read_virtual_rule(state, owner, number, rule)
         for number, rule in enumerate(owner["spec"].get("http") or [])

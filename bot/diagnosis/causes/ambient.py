@@ -17,7 +17,7 @@ from bot.diagnosis.mesh_rules import list_routes_between, list_virtual_services
 from bot.diagnosis.mesh_state import GATEWAY_NAME, MODE, NamespaceState
 from bot.diagnosis.object_facts import is_pod_ready
 from bot.diagnosis.waypoint_binding import is_bound
-from bot.kinds import DAEMON_SET, GATEWAY, POD, TELEMETRY, Object
+from bot.kinds import AUTHORIZATION_POLICY, DAEMON_SET, GATEWAY, POD, TELEMETRY, Object
 from bot.knowledge.mesh_config import resolve_tracing
 from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
 from bot.text import Text, verbatim
@@ -202,6 +202,17 @@ def list_http_rules(state: NamespaceState) -> list[tuple[str, Object]]:
     ]
 
 
+def list_service_policies(state: NamespaceState) -> list[tuple[str, Object]]:
+    """Return the AuthorizationPolicies that name Services (`targetRefs`), which waypoints alone
+    enforce, with the Service."""
+    return [
+        (str(ref.get("name")), policy)
+        for policy in state.list_own(AUTHORIZATION_POLICY)
+        for ref in (policy.get("spec") or {}).get("targetRefs") or []
+        if ref.get("kind") == "Service" and ref.get("name") in state.services
+    ]
+
+
 def is_made_for_gateway(state: NamespaceState, service: str) -> bool:
     """Tell whether istiod made a Service for a Gateway."""
     found = state.services.get(service)
@@ -218,6 +229,7 @@ def find_rule_without_waypoint(state: NamespaceState) -> Iterator[Finding]:
         # What istiod made for a gateway is nobody's callee.
         if not is_bound(state, s) and not is_made_for_gateway(state, s)
     ]
+    rules += [(s, policy) for s, policy in list_service_policies(state) if not is_bound(state, s)]
     if rules:
         service, rule = rules[0]
         yield Finding(

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from bot.diagnosis.cause import Cause, Finding, Fix, Subject
+from bot.diagnosis.delegates import expand_delegates, find_delegate, is_shown, is_usable
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.mesh_rules import (
+    get_cluster_domain,
     is_registered,
     is_visible,
     list_routes_between,
@@ -73,7 +75,8 @@ def list_unknown_hosts(state: NamespaceState, virtual_service: Object) -> list[s
     one that is like a Service of the namespace, or whose rules lead to one.
     """
     home = virtual_service["metadata"].get("namespace", "")
-    spec = virtual_service["spec"]
+    domain = get_cluster_domain(state)
+    spec = expand_delegates(state.cluster, virtual_service, domain)["spec"]
     routes = [
         str((route.get("destination") or {}).get("host", ""))
         for rule in spec.get("http") or []
@@ -105,40 +108,47 @@ def list_copied_hosts(spec: Object) -> Iterator[Object]:
 
 def find_delegate_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield VirtualServices whose rules are left to another one that is not there."""
-    every = {
-        (each["metadata"].get("namespace", ""), get_name(each)): each
-        for each in state.cluster.list_all(VIRTUAL_SERVICE)
-    }
     for root in state.list_own(VIRTUAL_SERVICE):
         for number, rule in enumerate(root["spec"].get("http") or []):
             told = rule.get("delegate") or {}
-            place = str(told.get("namespace") or state.namespace)
-            found = every.get((place, str(told.get("name"))))
-            # One with hosts of its own is no delegate, and istiod leaves it out.
-            if not told or (found is not None and not found["spec"].get("hosts")):
+            found = find_delegate(state.cluster, root, told)
+            if not told or is_usable(root, found):
                 continue
-            name = f"{place}/{told.get('name')}"
+            name = f"{told.get('namespace') or state.namespace}/{told.get('name')}"
             services = [s for s in state.services if names_service(state, root, s)]
             yield Finding(
-                Text(
-                    "{rule} leaves requests to VirtualService {delegate}, which has hosts of its "
-                    "own and is no delegate: that rule is left out.",
-                    rule=describe(root),
-                    delegate=name,
-                )
-                if found is not None
-                else Text(
-                    "{rule} leaves requests to VirtualService {delegate}, which is not there: that "
-                    "rule is left out.",
-                    rule=describe(root),
-                    delegate=name,
-                ),
+                describe_left_out(root, found, name),
                 (show_field(root, f"spec.http[{number}].delegate", name),),
                 suggest_rule_fix(root, ""),
                 frozenset(
                     {f"VirtualService/{get_name(root)}", *(f"Service/{s}" for s in services)}
                 ),
             )
+
+
+def describe_left_out(root: Object, delegate: Object | None, name: str) -> Text:
+    """Return why a rule is left out that is a delegate's."""
+    if delegate is None:
+        return Text(
+            "{rule} leaves requests to VirtualService {delegate}, which is not there: that rule is "
+            "left out.",
+            rule=describe(root),
+            delegate=name,
+        )
+    if not is_shown(root, delegate):
+        return Text(
+            "{rule} leaves requests to VirtualService {delegate}, which is not exported to its "
+            "namespace: that rule is left out.",
+            rule=describe(root),
+            delegate=name,
+        )
+    # One with hosts of its own is no delegate, and istiod leaves it out.
+    return Text(
+        "{rule} leaves requests to VirtualService {delegate}, which has hosts of its own and is no "
+        "delegate: that rule is left out.",
+        rule=describe(root),
+        delegate=name,
+    )
 
 
 def is_known(state: NamespaceState, host: str, home: str) -> bool:

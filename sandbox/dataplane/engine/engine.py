@@ -193,6 +193,9 @@ class MeshEngine:
             # What passes through is sent as it came, without mutual TLS.
             asked = around.live.find_service(hop.call.host, proxy.namespace)
             return self._send_to_pod(proxy, endpoint, Arrival(asked, hop, "DISABLE"))
+        if endpoint.pod is None and service is not None and service.get("kind") == "Service":
+            # An address outside the cluster that a ServiceEntry adds: nothing is there.
+            return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
         if endpoint.pod is None:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
         passage.target, passage.port = around.get_workload(endpoint.pod), endpoint.port

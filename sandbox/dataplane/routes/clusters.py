@@ -227,7 +227,10 @@ def list_endpoints(world: World, proxy: Proxy, cluster: ClusterName) -> tuple[En
         _list_service_clusters(world, proxy, service, cluster.direction)
     ):
         return None
-    everyone = world.list_endpoints(service, cluster.port)
+    everyone = (
+        *world.list_endpoints(service, cluster.port),
+        *world.list_added_endpoints(service, cluster.port),
+    )
     if not cluster.version:
         return everyone
     labels = collect_subsets(world, proxy, service)[cluster.version].get("labels") or {}

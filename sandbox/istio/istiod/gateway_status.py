@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.cluster.contract import Object
+from sandbox.istio.istiod.certificates import FORBIDDEN
 from sandbox.istio.istiod.conditions import build_condition, merge_conditions
 from sandbox.istio.istiod.routes import ROUTE_KINDS
 from sandbox.releases.release import IstiodTraits
@@ -65,8 +66,12 @@ def _build_accepted_condition(backing: GatewayState) -> Object:
 def _build_references_condition(backing: GatewayState) -> Object:
     missing = next(iter(backing.missing_secrets.values()), "")
     if missing:
-        return build_condition("ResolvedRefs", "InvalidCertificateRef", missing, holds=False)
+        return build_condition("ResolvedRefs", _get_reason(missing), missing, holds=False)
     return build_condition("ResolvedRefs", "ResolvedRefs", "All references resolved")
+
+
+def _get_reason(missing: str) -> str:
+    return "RefNotPermitted" if FORBIDDEN in missing else "InvalidCertificateRef"
 
 
 def _build_programmed_condition(
@@ -158,7 +163,7 @@ def _build_listener_conditions(one: Object, backing: GatewayState) -> list[Objec
     missing = backing.missing_secrets.get(one["name"])
     if missing:
         programmed = build_condition("Programmed", "Invalid", "Bad TLS configuration", holds=False)
-        resolved = build_condition("ResolvedRefs", "InvalidCertificateRef", missing, holds=False)
+        resolved = build_condition("ResolvedRefs", _get_reason(missing), missing, holds=False)
     return [
         accepted,
         build_condition("Conflicted", "NoConflicts", fine, holds=False),

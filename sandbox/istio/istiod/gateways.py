@@ -7,11 +7,12 @@ status of Gateways, HTTPRoutes and Services.
 from __future__ import annotations
 
 from sandbox.clock import Clock
-from sandbox.cluster.contract import ApiError, Client, Object, Ref
+from sandbox.cluster.contract import ApiError, Client, Object
 from sandbox.cluster.machinery.informer import Informer
 from sandbox.cluster.machinery.served_types import ServedTypes
 from sandbox.cluster.machinery.work_queue import WorkQueue
 from sandbox.istio.istiod import services
+from sandbox.istio.istiod.certificates import find_certificate_problem
 from sandbox.istio.istiod.gateway_classes import (
     CLASSES,
     GATEWAY_CONTROLLER,
@@ -30,8 +31,6 @@ from sandbox.istio.istiod.leader_election import claim_lease
 from sandbox.istio.istiod.mesh_configuration import IstiodIdentity, MeshConfiguration
 from sandbox.istio.istiod.routes import RouteContext, build_route_status, count_attached_routes
 from sandbox.istio.istiod.work import WorkKey
-
-SECRETS = Ref("", "secrets")
 
 
 class GatewayController:
@@ -156,21 +155,15 @@ class GatewayController:
             gateway, self.watches.routes.list_routes(), self._build_route_context()
         )
         for listener in gateway["spec"].get("listeners") or []:
-            missing = await self._find_missing_secret(listener, gateway["metadata"]["namespace"])
+            missing = await find_certificate_problem(
+                self._client,
+                listener,
+                gateway["metadata"]["namespace"],
+                self.watches.grants.objects.values(),
+            )
             if missing:
                 backing.missing_secrets[listener["name"]] = missing
         return backing
-
-    async def _find_missing_secret(self, listener: Object, namespace: str) -> str:
-        for ref in (listener.get("tls") or {}).get("certificateRefs") or []:
-            place = ref.get("namespace", namespace)
-            if await self._client.get(SECRETS, ref["name"], place) is None:
-                secret = f"{place}/{ref['name']}"
-                return (
-                    f"invalid certificate reference /Secret/{ref['name']}., secret {secret} not "
-                    f"found"
-                )
-        return ""
 
     async def _reconcile_route(self, key: WorkKey) -> None:
         route = self.watches.routes.find(key)

@@ -112,7 +112,7 @@ def denied_at_the_waypoint(cluster: Cluster) -> None:
     target_service(cluster, "DENY", "reviews")
 
 
-@CASES.spares("authorization-denies", Mode.AMBIENT)
+@CASES.spares("authorization-denies", Mode.AMBIENT, instead="l7-rule-without-waypoint")
 def denied_where_no_waypoint_is(cluster: Cluster) -> None:
     """Nobody enforces what a waypoint should."""
     target_service(cluster, "DENY", "reviews")
