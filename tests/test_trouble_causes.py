@@ -24,6 +24,7 @@ WITHOUT_ENTRY = {
     "reviews-starting": "passes by itself within a minute and a half",
     "namespace-terminating": "a namespace that is being deleted cannot be brought back",
     "pod-terminating": "a pod that is being deleted cannot be brought back",
+    "namespace-not-discovered": "the sandbox's istiod reads every namespace",
     "page-by-name": "how the page is asked for from outside, which the bot does not see",
     "path-not-routed": "true of every gateway of the workshop",
     "analyze-misplaced-annotation": "true of every gateway of the workshop",

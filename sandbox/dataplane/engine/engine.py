@@ -193,11 +193,8 @@ class MeshEngine:
             # What passes through is sent as it came, without mutual TLS.
             asked = around.live.find_service(hop.call.host, proxy.namespace)
             return self._send_to_pod(proxy, endpoint, Arrival(asked, hop, "DISABLE"))
-        if endpoint.pod is None and service is not None and service.get("kind") == "Service":
-            # An address outside the cluster that a ServiceEntry adds: nothing is there.
-            return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
         if endpoint.pod is None:
-            return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
+            return _miss_pod(service, hop)
         passage.target, passage.port = around.get_workload(endpoint.pod), endpoint.port
         if service is None:
             return self._send_to_pod(proxy, endpoint, Arrival(None, hop))
@@ -275,6 +272,14 @@ def _decide(
     if address is not None:
         return Decision(request, endpoints=(address,))
     return route_request(context.around.pushed, proxy.proxy, request, random=context.chance.random)
+
+
+def _miss_pod(service: Object | None, hop: Hop) -> Reply:
+    """Return what becomes of a request for an address that is no pod's."""
+    if service is not None and service.get("kind") != "ServiceEntry":
+        # A ServiceEntry has added it to a Service of the cluster, and nothing is there.
+        return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
+    return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
 
 
 def _reach_waypoint(source: Workload, waypoint: Place, hop: Hop) -> Workload | Reply:

@@ -145,25 +145,6 @@ class World:
             for e in self._read_slice_endpoints(s, port.get("name", ""))
         )
 
-    def list_added_endpoints(self, service: Object, number: int) -> tuple[Endpoint, ...]:
-        """Return the fixed addresses that ServiceEntries of the same namespace add to a Service's
-        port by its host and the port's name, as istiod keeps them together."""
-        port, host = find_port(service, number), get_hostname(service)
-        home = service["metadata"]["namespace"]
-        if port is None or service.get("kind") == "ServiceEntry":
-            return ()
-        return tuple(
-            Endpoint(one["address"], (one.get("ports") or {}).get(each["name"], each["number"]))
-            for (namespace, _), entry in sorted(self.service_entries.items())
-            for each in entry["spec"].get("ports") or []
-            for one in entry["spec"].get("endpoints") or []
-            if namespace == home
-            and entry["spec"].get("resolution") == "STATIC"
-            and host in (entry["spec"].get("hosts") or [])
-            and each.get("name") == port.get("name")
-            and one.get("address")
-        )
-
     @cached_property
     def _slices_by_service(self) -> dict[Place, list[Object]]:
         found: dict[Place, list[Object]] = {}
@@ -239,6 +220,25 @@ def _find_tunnel_listener(gateway: Object) -> Object:
     listeners = gateway["spec"].get("listeners") or []
     asked = (one for one in listeners if (one.get("protocol"), one.get("port")) == ("HBONE", 15008))
     return next(asked, {})
+
+
+def list_added_endpoints(world: World, service: Object, number: int) -> tuple[Endpoint, ...]:
+    """Return the fixed addresses that ServiceEntries of the same namespace add to a Service's port,
+    by its host and the port's name, as istiod keeps them together."""
+    port, host = find_port(service, number), get_hostname(service)
+    if port is None or service.get("kind") == "ServiceEntry":
+        return ()
+    return tuple(
+        Endpoint(one["address"], (one.get("ports") or {}).get(each["name"], each["number"]))
+        for (namespace, _), entry in sorted(world.service_entries.items())
+        for each in entry["spec"].get("ports") or []
+        for one in entry["spec"].get("endpoints") or []
+        if namespace == service["metadata"]["namespace"]
+        and entry["spec"].get("resolution") == "STATIC"
+        and host in (entry["spec"].get("hosts") or [])
+        and each.get("name") == port.get("name")
+        and one.get("address")
+    )
 
 
 def build_entry_services(entry: Object) -> Iterator[Object]:

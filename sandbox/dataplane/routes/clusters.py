@@ -21,6 +21,7 @@ from sandbox.dataplane.objects.world import (
     detect_protocol,
     find_port,
     get_hostname,
+    list_added_endpoints,
 )
 
 PASSTHROUGH = "PassthroughCluster"
@@ -229,7 +230,7 @@ def list_endpoints(world: World, proxy: Proxy, cluster: ClusterName) -> tuple[En
         return None
     everyone = (
         *world.list_endpoints(service, cluster.port),
-        *world.list_added_endpoints(service, cluster.port),
+        *list_added_endpoints(world, service, cluster.port),
     )
     if not cluster.version:
         return everyone

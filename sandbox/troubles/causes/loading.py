@@ -63,6 +63,7 @@ KINDS: Mapping[str, Ref] = {
     "NetworkPolicy": Ref("networking.k8s.io", "networkpolicies"),
     "PeerAuthentication": Ref("security.istio.io", "peerauthentications"),
     "ResourceQuota": Ref("", "resourcequotas"),
+    "ServiceEntry": Ref("networking.istio.io", "serviceentries"),
     "Sidecar": Ref("networking.istio.io", "sidecars"),
     "Telemetry": Ref("telemetry.istio.io", "telemetries"),
     "VirtualService": Ref("networking.istio.io", "virtualservices"),

@@ -336,3 +336,38 @@ def test_without_istiod_proxies_go_on_with_what_they_know() -> None:
     assert len(versions(place.pages(40, "jason"))) == 3
     place.around = replace(place.around, pushed=ruled.around.live)
     assert versions(place.pages(10, "jason")) == {"reviews-v2"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "waypoint", "broken"),
+    [("sidecar", False, True), ("ambient", True, True), ("ambient", False, False)],
+)
+def test_port_that_is_declared_http2(mode: str, waypoint: bool, broken: bool) -> None:
+    """Envoys speak HTTP/2 to a port that is named so, and ratings does not; ztunnel does not
+    look."""
+    place = Place(mode=mode, waypoint=waypoint)
+    service = place.around.live.services["bookinfo", "ratings"]
+    service["spec"]["ports"][0]["name"] = "grpc"
+    for item in place.around.live.slices.values():
+        if item["metadata"]["labels"].get("kubernetes.io/service-name") == "ratings":
+            item["ports"][0]["name"] = "grpc"
+    pages = [place.page() for _ in range(12)]
+    assert any(page.unavailable for page in pages) is broken
+
+
+def test_address_that_a_serviceentry_adds_to_a_service() -> None:
+    """istiod keeps endpoints by host, and a part of the requests for details goes to nobody."""
+    entry: Object = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "ServiceEntry",
+        "metadata": {"name": "old", "namespace": "bookinfo"},
+        "spec": {
+            "hosts": ["details.bookinfo.svc.cluster.local"],
+            "ports": [{"number": 9080, "name": "http", "protocol": "HTTP"}],
+            "resolution": "STATIC",
+            "endpoints": [{"address": "10.255.0.9"}],
+        },
+    }
+    place = Place(rules=[entry])
+    lost = ["Error fetching product details" in place.page().text for _ in range(30)]
+    assert {*lost} == {True, False}
