@@ -15,15 +15,30 @@ from bot.diagnosis.page_routes import (
     list_fitting_listeners,
     list_parents,
 )
-from bot.kinds import GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE, Object
+from bot.kinds import GATEWAY, GRPC_ROUTE, HTTP_ROUTE, NAMESPACE, SERVICE, Object
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim
 
 
+def list_own_routes(state: NamespaceState) -> list[Object]:
+    """Return the namespace's HTTPRoutes and GRPCRoutes."""
+    return [*state.list_own(HTTP_ROUTE), *state.list_own(GRPC_ROUTE)]
+
+
+def suggest_route_fix(route: Object, command: str) -> Fix:
+    """Return the step that writes a route anew, where it is of a kind that the bot writes."""
+    if command and route.get("kind") == HTTP_ROUTE.kind:
+        return Fix(command=command)
+    kind, home = str(route["kind"]).lower(), route["metadata"].get("namespace", "")
+    return Fix(line=f"kubectl edit {kind} {get_name(route)} -n {home}")
+
+
 def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield HTTPRoutes that name a Gateway, or a listener of it, that is not there."""
-    whole = state.page is not None and state.page.whole is True
-    for route in state.list_own(HTTP_ROUTE):
+    shown = state.page is not None and state.page.whole is True
+    for route in list_own_routes(state):
+        # The page is no gRPC: whatever becomes of such a route, it is the page that comes.
+        whole = shown or route.get("kind") == GRPC_ROUTE.kind
         for parent in list_parents(route):
             gateway = find_gateway(state, route, parent)
             if gateway is not None and list_fitting_listeners(gateway, parent):
@@ -53,8 +68,8 @@ def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
                         names=list_words([get_name(g) for g in state.gateways]),
                     ),
                 ),
-                Fix(command="expose"),
-                frozenset({f"HTTPRoute/{get_name(route)}"}),
+                suggest_route_fix(route, "expose"),
+                frozenset({f"{route['kind']}/{get_name(route)}"}),
             )
         yield from find_service_unattached(state, route)
     yield from find_gateway_unused(state)
@@ -87,8 +102,8 @@ def find_service_unattached(state: NamespaceState, route: Object) -> Iterator[Fi
                     services=list_words(sorted(state.services)),
                 ),
             ),
-            Fix(line=f"kubectl edit httproute {get_name(route)} -n {home}"),
-            frozenset({f"HTTPRoute/{get_name(route)}", f"Service/{name}", f"app/{name}"}),
+            suggest_route_fix(route, ""),
+            frozenset({f"{route['kind']}/{get_name(route)}", f"Service/{name}", f"app/{name}"}),
         )
 
 
@@ -145,8 +160,8 @@ def find_host_unserved(route: Object, gateway: Object) -> Iterator[Finding]:
 
 def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield rules that send to a Service or a port that is not there, or that they may not use."""
-    for route in state.list_own(HTTP_ROUTE):
-        fix = Fix(command="expose" if list_parents(route) else "route off")
+    for route in list_own_routes(state):
+        fix = suggest_route_fix(route, "expose" if list_parents(route) else "route off")
         missing = list_missing_backends(state, route)[:1]
         for name, port in missing:
             yield Finding(
@@ -160,7 +175,7 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
                     *show_parent_condition(route, "ResolvedRefs"),
                 ),
                 fix,
-                frozenset({f"HTTPRoute/{get_name(route)}", f"Service/{name}", f"app/{name}"}),
+                frozenset({f"{route['kind']}/{get_name(route)}", f"Service/{name}", f"app/{name}"}),
             )
         if not missing and (reason := get_refusal(route, "ResolvedRefs")):
             yield Finding(
@@ -171,7 +186,7 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
                 ),
                 tuple(show_parent_condition(route, "ResolvedRefs")),
                 fix,
-                frozenset({f"HTTPRoute/{get_name(route)}"}),
+                frozenset({f"{route['kind']}/{get_name(route)}"}),
             )
     yield from find_port_missing(state)
 

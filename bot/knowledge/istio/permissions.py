@@ -76,6 +76,7 @@ OBSERVE: tuple[Rule, ...] = (
     Rule("whether injection answers", "get list", _ADMISSION, "mutatingwebhookconfigurations"),
     Rule("whether Istio serves gateways", "list", _GATEWAYS, "gatewayclasses"),
     Rule("gateways and routes in force", "get list", _GATEWAYS, "gateways httproutes"),
+    Rule("routes for gRPC in force", "list", _GATEWAYS, "grpcroutes"),
     Rule("rules in force", "get list", _ISTIO, "destinationrules virtualservices"),
     Rule("what else decides over requests", "list", _ISTIO, "gateways serviceentries sidecars"),
     Rule(
@@ -254,7 +255,7 @@ WORKSHOP: tuple[Rule, ...] = (
     Rule("the same", "list", "security.istio.io", "requestauthentications"),
     Rule(
         "what goes with the Gateway API's CRDs when they are removed",
-        *("list", _GATEWAYS, "backendtlspolicies grpcroutes listenersets referencegrants"),
+        *("list", _GATEWAYS, "backendtlspolicies listenersets referencegrants"),
     ),
     Rule("the same", "list", _GATEWAYS, "tcproutes tlsroutes udproutes"),
     Rule("what of others goes with a namespace", "list", "", "persistentvolumeclaims"),

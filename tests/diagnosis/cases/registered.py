@@ -114,3 +114,37 @@ def policy_of_a_service(cluster: Cluster) -> None:
 def policy_of_no_service(cluster: Cluster) -> None:
     """It names a Service that is not Bookinfo's."""
     cluster.apply(POLICY.replace("NAME", "shop"))
+
+
+GRPC = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: shop}
+spec:
+  parentRefs: [{name: PARENT}]
+  rules: [{backendRefs: [{name: BACKEND, port: 9080}]}]
+"""
+
+
+def route_grpc(cluster: Cluster, parent: str, backend: str) -> None:
+    """Adds a GRPCRoute at a Gateway, to a Service."""
+    cluster.apply(GRPC.replace("PARENT", parent).replace("BACKEND", backend))
+
+
+@CASES.names("route-parent-missing")
+def grpc_route_without_gateway(cluster: Cluster) -> None:
+    """Its Gateway is misspelt."""
+    route_grpc(cluster, "bookinfo-gatway", "ratings")
+
+
+@CASES.names("route-backend-missing")
+def grpc_route_without_service(cluster: Cluster) -> None:
+    """Its Service is not there."""
+    route_grpc(cluster, "bookinfo-gateway", "ratings-grpc")
+
+
+@CASES.spares("route-parent-missing")
+@CASES.spares("route-backend-missing")
+def grpc_route_that_is_whole(cluster: Cluster) -> None:
+    """Beside the page's own route."""
+    route_grpc(cluster, "bookinfo-gateway", "ratings")
