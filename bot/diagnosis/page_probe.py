@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,6 +28,9 @@ PAGES = 3
 """Pages that are asked for at once: reviews has three versions, and one of them may fail."""
 USER_PAGES = 2
 """Pages that are asked for as each of them: a version of theirs may have several pods."""
+SPAN = 1.4
+"""Times the seconds for one page, in which known users' logins and pages must be there too."""
+LEAST = 0.2
 PARTS = (
     ("details", "Error fetching product details"),
     ("reviews", "Error fetching product reviews"),
@@ -44,13 +48,14 @@ async def probe_page(
     (`known`). None when there is no page to ask for, or when plain text through the API server
     would be refused by STRICT mutual TLS and so shows nothing.
     """
-    request = build_page_request(state, seconds=seconds)
+    request, until = build_page_request(state, seconds=seconds), time.monotonic() + seconds * SPAN
     if request is None:
         return None
     answers = await asyncio.gather(*(ask_once(context, request) for _ in range(PAGES)))
     page = choose_worst(answers)
     users = list_told_users(state) if page.whole else []
-    known = await asyncio.gather(*(ask_as_user(context, request, user) for user in users))
+    asked = (ask_as_user(context, request, user, until=until) for user in users)
+    known = await asyncio.gather(*asked)
     return replace(page, known=tuple(each for each in known if each is not None))
 
 
@@ -84,11 +89,13 @@ def find_plain_port(gateway: Object) -> int:
     return 80
 
 
-async def ask_as_user(context: Context, page: HttpRequest, user: str) -> PageProbe | None:
-    """Return the answer to requests for the page by somebody who has logged in; None where that
-    cannot be done."""
+async def ask_as_user(
+    context: Context, page: HttpRequest, user: str, *, until: float
+) -> PageProbe | None:
+    """Return the answer to requests for the page by somebody who has logged in, which must be there
+    by a moment (monotonic seconds); None where that cannot be done."""
     login = build_login_request(
-        page.namespace, page.service, page.port, user=user, seconds=page.seconds
+        page.namespace, page.service, page.port, user=user, seconds=compute_rest(until)
     )
     try:
         cookie = read_session_cookie(await context.web.ask(login))
@@ -96,7 +103,7 @@ async def ask_as_user(context: Context, page: HttpRequest, user: str) -> PagePro
         return None
     if not cookie:
         return None
-    request = replace(page, headers={"Cookie": cookie})
+    request = replace(page, headers={"Cookie": cookie}, seconds=compute_rest(until))
     answers = await asyncio.gather(*(ask_once(context, request) for _ in range(USER_PAGES)))
     worst = choose_worst(answers)
     return replace(worst, words=Text("as {user}: {seen}", user=user, seen=worst.words), user=user)
@@ -106,6 +113,11 @@ def asks_for_mutual_tls(state: NamespaceState) -> bool:
     """Tell whether productpage takes mutual TLS alone, which the API server does not speak."""
     pods = list_pods_of(state, "productpage")
     return any(find_policy(state, p)[0] == "STRICT" and is_protected(p) for p in pods)
+
+
+def compute_rest(until: float) -> float:
+    """Return the seconds that are left until a moment, a little at least."""
+    return max(LEAST, until - time.monotonic())
 
 
 async def ask_once(context: Context, request: HttpRequest) -> PageProbe:

@@ -231,7 +231,7 @@ CAUSES = (
         "`kubectl uncordon NODE`, what the node says, or a template that names none that is not "
         "there.",
         find_node_unusable,
-        explains=CONSEQUENCES,
+        explains=(*CONSEQUENCES, "pod-terminating"),
         gravity=1,
         source="Kubernetes 1.36, messages of the scheduler",
         by_object=True,
