@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from bot.documents import Document
 from bot.drawings import LateComparison, Picture
-from bot.ports import Cluster, Mesh, Progress, Traffic, Web
+from bot.ports import Cluster, Mesh, Progress, Traffic, Web, wait_for_ever
 from bot.records import AuditTrail, History, Schedules
 from bot.text import EMPTY, Person, Text, in_context
 
@@ -146,10 +146,9 @@ class Workshop:
 @dataclass(frozen=True)
 class Context:
     """Everything a step may use in one run; `command` is the slash command's name, `channel` where
-    it was given.
-
-    `confirmed` is what the plan was about that somebody confirmed (`Plan.about`), () without one.
-    `resumed`: the run was begun by a process that is gone, so what is there may be its own doing.
+    it was given. `confirmed` is what the plan was about that somebody confirmed (`Plan.about`), ()
+    without one. `resumed`: the run was begun by a process that is gone, so what is there may be its
+    own doing. `wait_for_hindrance` returns when the page is waited for in vain.
     """
 
     cluster: Cluster
@@ -167,6 +166,7 @@ class Context:
     confirmed: tuple[str, ...] = ()
     resumed: bool = False
     channel: str = ""
+    wait_for_hindrance: Callable[[], Awaitable[None]] = wait_for_ever
 
 
 @dataclass(frozen=True)

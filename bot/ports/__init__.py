@@ -5,6 +5,7 @@ This module knows no adapter.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ __all__ = [
     "TrafficReport",
     "WatchCache",
     "Web",
+    "wait_for_ever",
 ]
 
 FIELD_MANAGER = "meshbot"
@@ -308,3 +310,8 @@ class Web(Protocol):
         `bot.errors.Unreadable` for an answer that is longer or takes longer than is allowed.
         """
         ...
+
+
+async def wait_for_ever() -> None:
+    """Never return: what is waited for does not come."""
+    await asyncio.Event().wait()

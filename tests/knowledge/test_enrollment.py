@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,16 @@ async def test_one_whole_page_is_no_proof(
     assert bool(found.words) is shown
     assert shown or str(found.cause) == "the page answers, but without reviews"
     assert not shown or len(requests) == asked
+
+
+async def test_a_page_is_not_waited_for_in_vain(tmp_path: Path) -> None:
+    """Where something hinders it that lasts, the first answer is judged."""
+
+    async def say_at_once() -> None:
+        """Something hinders it."""
+
+    requests: list[str] = []
+    async with asking({PAGE: deque([BROKEN])}, tmp_path, requests) as context:
+        found = await app.wait_for_page(replace(context, wait_for_hindrance=say_at_once))
+    assert str(found.cause) == "the page answers, but without reviews"
+    assert len(requests) == 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bot.catalog import Invocation
+from bot.diagnosis.lasting_causes import wait_for_lasting_cause
 from bot.diagnosis.verdicts import complete_verdict, explain_failure
 from bot.engine.runs.confirmations import Confirmations
 from bot.engine.runs.endings import RunEndings
@@ -143,7 +145,8 @@ class RunExecutor:
 async def run_step(context: Context, invocation: Invocation) -> Verdict:
     """Run a step, and return its verdict with the cause that the diagnosis names."""
     step, options = invocation.step, invocation.options
-    verdict = await step.run(context, options)
+    watched = replace(context, wait_for_hindrance=partial(wait_for_lasting_cause, context, step))
+    verdict = await step.run(watched, options)
     return await complete_verdict(context, step, verdict, takes_away=takes_away(options))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.kinds import DEPLOYMENT, NAMESPACE, POD, SERVICE, Object
@@ -110,22 +111,39 @@ def has_reviews(answer: HttpResponse) -> bool:
 async def wait_for_page(
     context: Context, service: str = "productpage", port: int = 9080
 ) -> PageCheck:
-    """Ask for the page through that Service until it shows reviews PAGES_IN_A_ROW times, or
-    REVIEWS_TIMEOUT ends.
+    """Ask for the page through that Service until it shows reviews PAGES_IN_A_ROW times.
 
     One page alone says little: each comes from another version of reviews, and one of them may
-    still be starting.
+    still be starting. Gives up after REVIEWS_TIMEOUT, and when something hinders it that lasts.
     """
     ask = build_page_request(context, service, port)
+    hindrance = asyncio.ensure_future(context.wait_for_hindrance())
+    try:
+        result = await ask_for_whole_page(
+            context, ask, lambda: hindrance.done() and hindrance.exception() is None
+        )
+    finally:
+        hindrance.cancel()
+    return await judge_page(context, service, result)
+
+
+async def ask_for_whole_page(
+    context: Context, ask: HttpRequest, in_vain: Callable[[], bool]
+) -> PollResult:
+    """Return the last answer: a whole page where each of several was, else what came instead."""
     began, seconds = time.monotonic(), min(REVIEWS_TIMEOUT, context.workshop.readiness_timeout)
     while True:
         left = seconds - (time.monotonic() - began)
-        result = await ask_until(context, ask, has_reviews, seconds=left, silence=SILENCE_TIMEOUT)
+        result = await ask_until(
+            context, ask, has_reviews, seconds=left, silence=SILENCE_TIMEOUT, in_vain=in_vain
+        )
         if not result.good:
-            return await judge_page(context, service, result)
+            return result
         again = await ask_in_a_row(context, ask)
-        if again is None or time.monotonic() - began > seconds:
-            return await judge_page(context, service, again or result)
+        if again is None:
+            return result
+        if in_vain() or time.monotonic() - began > seconds:
+            return again
         await asyncio.sleep(LONGEST_PAUSE)
 
 

@@ -46,11 +46,12 @@ async def ask_until(
     *,
     seconds: float,
     silence: float | None = None,
+    in_vain: Callable[[], bool] = lambda: False,
 ) -> PollResult:
     """Repeat a request until an answer is good.
 
-    Gives up after `seconds`, after `silence` seconds when nothing answers at all, and at once when
-    more is answered than is read: it would be the same again.
+    Gives up after `seconds`, after `silence` seconds when nothing answers at all, when it is said
+    to be in vain, and at once when more is answered than is read: it would be the same again.
     """
     began, pause, heard = time.monotonic(), 0.05, PollResult(good=False)
     while True:
@@ -66,7 +67,7 @@ async def ask_until(
             if heard.answer is not None
             else min(seconds, SILENCE_TIMEOUT if silence is None else silence)
         )
-        if heard.good or time.monotonic() - began + pause > patience:
+        if heard.good or in_vain() or time.monotonic() - began + pause > patience:
             return heard
         await asyncio.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 2)
