@@ -107,6 +107,7 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
         proxy_status.build_proxy_status_command(),
         _build_uninstall_command(),
         _build_install_command("upgrade", "Upgrade Istio control plane in-place"),
+        _build_validate_command(),
         CobraCommand(
             "verify-install",
             "Verifies Istio Installation Status",
@@ -125,6 +126,17 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
         "their Istio mesh."
     )
     return CobraCommand("istioctl", summary, flags=flags, commands=known)
+
+
+def _build_validate_command() -> CobraCommand:
+    return CobraCommand(
+        "validate",
+        "Validate Istio policy and rules files",
+        import_when_run("validate", "validate_files"),
+        ("v",),
+        (Flag("filename", "f", "list", help="Inputs of files to validate"),),
+        arguments=0,
+    )
 
 
 def _build_uninstall_command() -> CobraCommand:

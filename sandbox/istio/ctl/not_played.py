@@ -19,10 +19,6 @@ _TOP: Mapping[str, tuple[tuple[str, ...], str]] = {
     "kube-inject": ((), "label the namespace (`istio-injection=enabled`) and restart its pods"),
     "remote-clusters": ((), _ONE_CLUSTER),
     "tag": ((), "there is one revision here, `default`"),
-    "validate": (
-        ("v",),
-        "use `istioctl analyze --use-kube=false FILE` or `kubectl apply --dry-run=server -f FILE`",
-    ),
 }
 _EXPERIMENTAL: Mapping[str, tuple[tuple[str, ...], str]] = {
     "authz": ((), "`kubectl get authorizationpolicy -A` lists the policies"),

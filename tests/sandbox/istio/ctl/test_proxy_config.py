@@ -214,7 +214,6 @@ def test_a_gateway_shows_its_route(tmp_path: Path) -> None:
         ("pc rootca-compare x y", "all proxies here have the same root"),
         ("zc cert", "certificates are not played"),
         ("x describe pod web-1 --ignoreUnmeshed", "`istioctl x describe`; `istioctl proxy-config"),
-        ("validate -f rules.yaml", "use `istioctl analyze --use-kube=false FILE`"),
         ("kube-inject -f - --revision x", "restart its pods"),
         ("dashboard envoy web-1", "`istioctl dashboard envoy`; `istioctl proxy-config`"),
         ("analyze -L", "`analyze --list-analyzers`; leave it out"),
