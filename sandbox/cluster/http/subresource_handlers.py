@@ -6,6 +6,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sandbox.cluster.api import Api
+from sandbox.cluster.api_refusals import bad_request_error
 from sandbox.cluster.contract import Object, PodAccess, PodLogs, ServiceBackends
 from sandbox.cluster.faults import ApiFaults
 from sandbox.cluster.http import identities, pod_logs, pod_streams, subresources
@@ -15,6 +16,18 @@ from sandbox.cluster.http.wire import build_json_response, read_body, read_write
 from sandbox.cluster.operations import Target
 
 _SUCCESS: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
+_NO_DEBUGGING = (
+    "the sandbox runs no ephemeral containers, so that `kubectl debug` would wait for ever; "
+    "`kubectl exec POD -c CONTAINER -- sh` and `kubectl run NAME --image=busybox --rm -it -- sh` "
+    "have a shell"
+)
+
+
+async def _refuse_ephemeral_containers(route: Route, request: web.Request) -> web.Response:
+    """Raise ApiError(400) always: a debugger that never starts is worse than none."""
+    raise bad_request_error(_NO_DEBUGGING)
 
 
 class SubresourceHandlers:
@@ -32,6 +45,7 @@ class SubresourceHandlers:
             "log": self._handle_log,
             "exec": self._handle_exec,
             "attach": self._handle_attach,
+            "ephemeralcontainers": _refuse_ephemeral_containers,
             "portforward": self._handle_port_forward,
             "binding": self._handle_binding,
             "eviction": self._handle_eviction,

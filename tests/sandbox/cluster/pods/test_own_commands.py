@@ -126,6 +126,15 @@ async def test_a_job_that_keeps_failing_is_given_up(world: World) -> None:
     assert job["status"]["failed"] == 2
 
 
+async def test_debug_says_that_it_is_not_played(world: World, kubectl: Run) -> None:
+    """`kubectl debug` ends at once, with what to type instead."""
+    await create_pod(world, "sleep 60")
+    code, _, err = await kubectl("debug", "tmp", "--image=busybox", "--", "sh")
+    assert code == 1
+    assert "the sandbox runs no ephemeral containers" in err
+    assert "kubectl exec POD -c CONTAINER -- sh" in err
+
+
 async def test_what_kubectl_creates_is_read(kubectl: Run) -> None:
     """Kinds that kubectl sends as protobuf are stored as they were meant."""
     await kubectl("create", "cronjob", "c", "--image=busybox", "--schedule=*/5 * * * *")
