@@ -94,7 +94,8 @@ def show_missing(state: NamespaceState, pod: Object) -> Text | None:
     events = list_events_about(state, pod)
     mounts = [e for e in events if e.get("reason") in ("FailedMount", "FailedAttachVolume")]
     missing = [e for e in mounts if MISSING.search(str(e.get("message", "")))]
-    if not missing:
+    # A pod with an address has its volumes: what was said before that is past.
+    if not missing or (pod.get("status") or {}).get("podIP"):
         return None
     return verbatim(f"Pod {get_name(pod)}: FailedMount: {missing[-1].get('message', '')}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bot.kinds import NODE
+from bot.knowledge.objects.workloads import get_condition
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster
+from tests.diagnosis.shapes import NODE_NAME
 
 CASES = Cases()
 ACCOUNT = (
@@ -35,6 +38,7 @@ def config_map_missing(cluster: Cluster) -> None:
 def secret_missing(cluster: Cluster) -> None:
     """The kubelet tries again and again to mount it."""
     found = cluster.make_wait("details-v1", "ContainerCreating", age=20)
+    found["status"].pop("podIP")
     cluster.add_event(found, "FailedMount", SECRET)
 
 
@@ -68,4 +72,13 @@ def no_room(cluster: Cluster) -> None:
 def key_missing(cluster: Cluster) -> None:
     """The Secret is there, without that key."""
     found = cluster.make_wait("details-v1", "ContainerCreating", age=20)
+    found["status"].pop("podIP")
     cluster.add_event(found, "FailedMount", "references non-existent secret key: password")
+
+
+@CASES.spares("mount-missing", instead="node-unschedulable")
+def mounted_long_ago(cluster: Cluster) -> None:
+    """What was missing when the pod began came; since then its node went."""
+    found = cluster.make_unready("details-v1")
+    cluster.add_event(found, "FailedMount", SECRET)
+    get_condition(cluster.get(NODE, NODE_NAME), "Ready")["status"] = "Unknown"
