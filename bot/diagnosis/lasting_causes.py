@@ -16,7 +16,10 @@ from bot.steps import Context, Step
 log = logging.getLogger(__name__)
 
 PAUSE = 6.0
-"""Seconds before each look. A rule is at the proxies within one or two (Istio 1.30)."""
+"""Seconds before the first look, and before the one that confirms it. A rule is at the proxies
+within one or two (Istio 1.30)."""
+LONGER = 20.0
+"""Seconds before the next look where the last one named nothing: a class may be waiting at once."""
 LASTING = {Subject.RULES, Subject.SECURITY, Subject.APPLICATION}
 """Subjects whose broken causes are fields of objects. What a pod does may pass by itself."""
 
@@ -26,15 +29,15 @@ async def wait_for_lasting_cause(context: Context, step: Step) -> None:
 
     Where nothing can be read, or nothing is named, it goes on looking.
     """
-    before: str | None = None
+    before, pause = None, PAUSE
     while True:
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(pause)
         named = await find_cause(context, step)
         found = named.cause.id if named is not None and is_lasting(named) else None
         if found is not None and found == before:
             log.info("%s waits no longer: %s", step.id, found)
             return
-        before = found
+        before, pause = found, PAUSE if found is not None else LONGER
 
 
 async def find_cause(context: Context, step: Step) -> NamedCause | None:
