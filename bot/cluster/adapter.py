@@ -10,6 +10,7 @@ from bot.cluster.api import MERGE_PATCH, Api, build_path
 from bot.cluster.discovery import Discovery
 from bot.cluster.listing import list_with_version
 from bot.cluster.proxy import ServiceProxy
+from bot.cluster.replacement import create_or_replace
 from bot.cluster.transport import APPLY_PATCH
 from bot.cluster.watches import Watches
 from bot.errors import NotFound, Rejected
@@ -17,18 +18,6 @@ from bot.kinds import Kind, Object
 from bot.metrics import Metric
 from bot.ports import FIELD_MANAGER, Identity, WatchCache
 from bot.text import Text
-
-SERVER_KEPT = frozenset(
-    {
-        "managedFields",
-        "resourceVersion",
-        "uid",
-        "creationTimestamp",
-        "generation",
-        "selfLink",
-    }
-)
-"""Metadata that the server sets itself (Kubernetes 1.27 to 1.36)."""
 
 
 class KubernetesCluster:
@@ -136,17 +125,10 @@ class KubernetesCluster:
         the server, but for managedFields: where `obj` has some, they are put back as well.
         """
         kind = await self._discovery.find_kind(obj)
-        metadata = {k: v for k, v in obj["metadata"].items() if k not in SERVER_KEPT}
-        name, namespace = str(metadata["name"]), str(metadata.get("namespace", ""))
+        name, namespace = str(obj["metadata"]["name"]), str(obj["metadata"].get("namespace", ""))
+        _require_name(kind, name, namespace)
         query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
-        live = await self.get(kind, name, namespace)
-        path = build_path(kind, namespace, _require_name(kind, name, namespace))
-        if live is None:
-            method, path = "POST", build_path(kind, namespace)
-        else:
-            # A change in between is then a Conflict, and not overwritten.
-            method, metadata["resourceVersion"] = "PUT", live["metadata"]["resourceVersion"]
-        held = await self._api.send(method, path, query=query, body={**obj, "metadata": metadata})
+        held = await create_or_replace(self._api, kind, obj, query)
         managers = obj["metadata"].get("managedFields")
         if not managers or dry_run:
             return held

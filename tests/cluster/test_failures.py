@@ -12,8 +12,8 @@ from aiohttp import web
 
 from bot.cluster import Api, KubernetesCluster, RetryPolicy
 from bot.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected, Throttled, Unavailable
-from bot.kinds import CONFIG_MAP
-from tests.cluster.stage import LIST, PATH, TOKEN, Stage, api_of, cut, status
+from bot.kinds import CONFIG_MAP, Object
+from tests.cluster.stage import LIST, PATH, TOKEN, Answer, Stage, api_of, cut, status
 
 IMPATIENT = RetryPolicy(total=0.2, first=0.005, longest=0.02)
 
@@ -67,6 +67,43 @@ async def test_a_read_outlasts_a_short_outage(stage: Stage, api: Api) -> None:
     found = await KubernetesCluster(api).find(CONFIG_MAP, "shop")
     assert [obj["metadata"]["name"] for obj in found] == ["menu"]
     assert len(stage.asked_for(LIST)) >= 4
+
+
+def menu(text: str) -> Object:
+    """A ConfigMap to put."""
+    place = {"name": "menu", "namespace": "shop"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": place, "data": {"text": text}}
+
+
+def held(version: str, text: str, **more: object) -> Answer:
+    """Answers with the ConfigMap in that version."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        metadata = {"name": "menu", "namespace": "shop", "resourceVersion": version}
+        return web.json_response({"metadata": metadata, "data": {"text": text}, **more})
+
+    return answer
+
+
+async def test_a_status_in_between_is_no_conflict(stage: Stage, api: Api) -> None:
+    """A controller writes it at any moment: the object is replaced all the same."""
+    cluster = KubernetesCluster(api)
+    await cluster.types("")
+    stage.next("GET", held("1", "leek"), held("2", "leek", status={"ready": True}))
+    stage.next("PUT", status(409, "the object has been modified"))
+    await cluster.put(menu("pea"))
+    assert [sort for sort, _, _ in stage.asked][-4:] == ["GET", "PUT", "GET", "PUT"]
+
+
+async def test_a_change_in_between_is_never_overwritten(stage: Stage, api: Api) -> None:
+    """What somebody else wrote at the same moment stays, and is told."""
+    cluster = KubernetesCluster(api)
+    await cluster.types("")
+    stage.next("GET", held("1", "leek"), held("2", "plum"))
+    stage.next("PUT", status(409, "the object has been modified"))
+    with pytest.raises(Conflict, match="has been modified"):
+        await cluster.put(menu("pea"))
+    assert [sort for sort, _, _ in stage.asked].count("PUT") == 1
 
 
 async def test_patience_ends(stage: Stage, tmp_path: Path) -> None:
