@@ -146,11 +146,6 @@ def find_http2(state: NamespaceState) -> Iterator[Finding]:
         for port in list_asked_ports(state, service) if service else ():
             if service is None or not is_http2(port) or not meets_envoy(state, app):
                 continue
-            declared = (
-                f"appProtocol {port['appProtocol']}"
-                if port.get("appProtocol")
-                else f"name {port.get('name')}"
-            )
             yield Finding(
                 Text(
                     "Port {port} of Service {service} is declared {protocol}, so that proxies "
@@ -159,10 +154,20 @@ def find_http2(state: NamespaceState) -> Iterator[Finding]:
                     service=app,
                     protocol=get_protocol(port),
                 ),
-                (show_field(service, f"port {port.get('port')}", declared),),
+                (show_declared_protocol(service, port),),
                 Fix(command="bookinfo"),
                 frozenset({f"Service/{app}", f"app/{app}"}),
             )
+
+
+def show_declared_protocol(service: Object, port: Object) -> Text:
+    """Return where a port's protocol stands: its appProtocol, else its name."""
+    declared = (
+        f"appProtocol {port['appProtocol']}"
+        if port.get("appProtocol")
+        else f"name {port.get('name')}"
+    )
+    return show_field(service, f"port {port.get('port')}", declared)
 
 
 def meets_envoy(state: NamespaceState, app: str) -> bool:
@@ -183,11 +188,6 @@ def find_not_http(state: NamespaceState) -> Iterator[Finding]:
         for port in list_asked_ports(state, service) if service else ():
             if is_http(port):
                 continue
-            declared = (
-                f"appProtocol {port['appProtocol']}"
-                if port.get("appProtocol")
-                else f"name {port.get('name')}"
-            )
             yield Finding(
                 Text(
                     "Port {port} of Service {service} is declared {protocol}: rules for HTTP and "
@@ -196,7 +196,7 @@ def find_not_http(state: NamespaceState) -> Iterator[Finding]:
                     service=app,
                     protocol=get_protocol(port),
                 ),
-                (show_field(service or {}, f"port {port.get('port')}", declared),),
+                (show_declared_protocol(service or {}, port),),
                 Fix(command="bookinfo"),
                 frozenset({f"Service/{app}", f"app/{app}"}),
             )
