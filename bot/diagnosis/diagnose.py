@@ -22,6 +22,10 @@ class NamedCause:
     findings: tuple[Finding, ...]
 
 
+STARTING = frozenset({"pod-starting", "reviews-starting", "image-pull-slow"})
+"""Causes of pods that do not run yet, and of which nobody knows yet whether they will."""
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """What holds for a namespace: what is broken, the gravest first, and what is normal.
@@ -43,9 +47,17 @@ class Diagnosis:
         return failed and not self.broken and not told
 
     @property
+    def is_page_starting(self) -> bool:
+        """True when the page is not whole and pods start: whether that is all shows then."""
+        failed = self.page is not None and self.page.failed is not None
+        starting = any(named.cause.id in STARTING for named in self.normal)
+        return failed and not self.broken and starting
+
+    @property
     def is_healthy(self) -> bool:
         """True when nothing is broken, all was looked at, and the page is whole where asked."""
-        return not self.broken and not self.unread and not self.is_page_unexplained
+        unsure = self.unread or self.is_page_unexplained or self.is_page_starting
+        return not self.broken and not unsure
 
 
 def diagnose(state: NamespaceState, causes: Sequence[Cause] = CAUSES) -> Diagnosis:

@@ -97,6 +97,12 @@ def summarize(context: Context, diagnosis: Diagnosis) -> Text:
             "the page of {namespace} is not whole, and no cause that I know holds.",
             namespace=namespace,
         )
+    if diagnosis.is_page_starting:
+        return Text(
+            "the page of {namespace} is not whole while pods start; nothing is known to be broken "
+            "yet.",
+            namespace=namespace,
+        )
     if diagnosis.unread:
         return Text("nothing is broken in {namespace} as far as I could look.", namespace=namespace)
     if any(not named.cause.always for named in diagnosis.normal):

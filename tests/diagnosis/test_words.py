@@ -136,6 +136,17 @@ def test_page_without_a_known_cause_is_told(context: Context) -> None:
     assert "healthy" not in said
 
 
+def test_while_pods_start_a_page_that_is_not_whole_is_not_called_healthy(context: Context) -> None:
+    """Whether they will run is not known yet: a pull may still fail."""
+    cluster = spoil(pods.started_just_now)
+    cluster.page = PageProbe("productpage", 200, False, Text("the page comes without details"))
+    _, said = answer(context, cluster)
+    assert "not whole while pods start; nothing is known to be broken yet" in said
+    assert "pod-starting" in said
+    assert "healthy" not in said
+    assert "nothing is broken" not in said
+
+
 def test_normal_of_the_step_asked_about_is_told_first(context: Context) -> None:
     """Whoever asks about the graph in ambient hears why edges are TCP, before what is always so."""
     cluster = Cluster(Mode.AMBIENT)
